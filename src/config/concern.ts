@@ -1,0 +1,92 @@
+import { type ConfigFactoryKeyHost, registerAs } from '@nestjs/config';
+import { z } from 'zod';
+
+/** Documentation of one environment variable, kept on its schema. */
+export interface VariableDoc {
+  /** One sentence: what it does. */
+  readonly about: string;
+  /** The default as text, or how it is derived. */
+  readonly default: string;
+  /** Unit or form of the value: `minutes`, `bytes`, `true or false`, … */
+  readonly unit: string;
+  /** Never printed, logged or returned. */
+  readonly secret?: boolean;
+}
+
+/** The environment as the process has it. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One problem of the environment: the variable and what is wrong with it. */
+export interface ConfigurationProblem {
+  readonly variable: string;
+  readonly message: string;
+}
+
+/** Variables that were refused, all of them at once. */
+export class InvalidVariables extends Error {
+  constructor(readonly problems: readonly ConfigurationProblem[]) {
+    super(problems.map(({ variable, message }) => `${variable}: ${message}`).join('\n'));
+    this.name = 'InvalidVariables';
+  }
+}
+
+const docs = new WeakMap<z.ZodType, VariableDoc>();
+
+/** Attaches documentation to the schema of a variable. */
+export function documented<T extends z.ZodType>(schema: T, doc: VariableDoc): T {
+  docs.set(schema, doc);
+  return schema;
+}
+
+/** A group of variables that belong together, and the object that the code gets from them. */
+export interface Concern<T extends object> {
+  readonly name: string;
+  /** Throws InvalidVariables, naming every variable that is wrong. */
+  parse(env: Environment): T;
+  /** Documentation of each variable, in order. */
+  variables(): ReadonlyMap<string, VariableDoc>;
+  /** Provider for Nest: parsed when it is injected, from `process.env`. */
+  readonly provider: (() => T) & ConfigFactoryKeyHost<T>;
+}
+
+/**
+ * Declares a concern.
+ *
+ * @param shape - one documented schema per variable; an empty value counts as unset
+ * @param build - makes the configuration object from the parsed variables; may refuse with a problem of its own
+ */
+export function concern<S extends z.ZodRawShape, T extends object>(
+  name: string,
+  shape: S,
+  build: (values: z.output<z.ZodObject<S>>, refuse: (variable: string, message: string) => void) => T,
+): Concern<T> {
+  const schema = z.object(shape);
+  const parse = (env: Environment): T => {
+    const given = Object.fromEntries(
+      Object.keys(shape).flatMap((variable) => (env[variable]?.trim() ? [[variable, env[variable].trim()]] : [])),
+    );
+    const result = schema.safeParse(given);
+    if (!result.success) {
+      throw new InvalidVariables(
+        result.error.issues.map((issue) => ({ variable: String(issue.path[0]), message: issue.message })),
+      );
+    }
+    const problems: ConfigurationProblem[] = [];
+    const built = build(result.data, (variable, message) => problems.push({ variable, message }));
+    if (problems.length > 0) throw new InvalidVariables(problems);
+    return built;
+  };
+  return {
+    name,
+    parse,
+    variables: () =>
+      new Map(
+        Object.entries(shape).map(([variable, type]) => {
+          const doc = docs.get(type as z.ZodType);
+          if (doc === undefined) throw new Error(`${variable} has no documentation`);
+          return [variable, doc];
+        }),
+      ),
+    provider: registerAs<T, () => T>(name, () => parse(process.env)) as (() => T) & ConfigFactoryKeyHost<T>,
+  };
+}
