@@ -1,0 +1,67 @@
+import type { Compression } from '../repository/codec.js';
+
+/** A run of bytes in a file. */
+export interface FileRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Reads ranges of an open file, hashes each and stores each as one frame. */
+export interface EncodeTask {
+  readonly kind: 'encode';
+  readonly descriptor: number;
+  readonly ranges: readonly FileRange[];
+  readonly compression: Compression;
+  /** SHA-256 of each range as the repository has it already; ranges that still match give no frame. */
+  readonly known?: readonly (string | undefined)[];
+}
+
+/** What became of one range: its hash, and the bytes that its frame takes, 0 where it was known already. */
+export interface EncodedRange {
+  readonly sha256: string;
+  readonly length: number;
+}
+
+export interface EncodeResult {
+  readonly ranges: readonly EncodedRange[];
+  /** All frames, in order, nothing between them. */
+  readonly frames: Uint8Array;
+}
+
+/** Turns stored bytes back into blocks, checks each, and writes them into an open file. */
+export interface DecodeTask {
+  readonly kind: 'decode';
+  /** Undefined where blocks are only checked. */
+  readonly descriptor: number | undefined;
+  readonly compression: Compression;
+  readonly stored: Uint8Array;
+  readonly frames: readonly DecodeFrame[];
+}
+
+export interface DecodeFrame {
+  /** Position of the frame within `stored`. */
+  readonly start: number;
+  readonly length: number;
+  readonly sha256: string;
+  /** Where the content belongs in the file. */
+  readonly target: FileRange;
+}
+
+/** Frames that are not what the manifest says, as indices into the task's frames. */
+export interface DecodeResult {
+  readonly damaged: readonly { readonly index: number; readonly why: string }[];
+}
+
+/** Hashes ranges of an open file. */
+export interface HashTask {
+  readonly kind: 'hash';
+  readonly descriptor: number;
+  readonly ranges: readonly FileRange[];
+}
+
+export interface HashResult {
+  /** Undefined where the file ends before the range does. */
+  readonly sha256: readonly (string | undefined)[];
+}
+
+export type BlockTask = EncodeTask | DecodeTask | HashTask;

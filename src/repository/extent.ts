@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { EiderError } from '../errors/eider-error.js';
+import type { Frame } from './manifest.js';
+
+/** Blocks of one extent: 1 GiB of the database file. */
+export const BLOCKS_PER_EXTENT = 4096;
+
+/** The table of up to 4,096 consecutive blocks. */
+export interface Extent {
+  /** Number of the first block. */
+  readonly first: number;
+  /** One frame per block, in order. */
+  readonly frames: readonly Frame[];
+}
+
+const headSchema = z.strictObject({
+  format: z.literal(1),
+  first: z.int().nonnegative(),
+  count: z.int().positive().max(BLOCKS_PER_EXTENT),
+  packs: z.array(z.string()).min(1),
+});
+const lineSchema = z.tuple([
+  z.int().nonnegative(),
+  z.int().nonnegative(),
+  z.int().nonnegative(),
+  z.string().regex(/^[0-9a-f]{64}$/),
+]);
+
+/**
+ * The text of an extent: a head line `{format, first, count, packs}`, then a line per block
+ * `[index of its pack, offset, length, "SHA-256 of the block"]`.
+ */
+export function encodeExtent(extent: Extent): Buffer {
+  const packs = [...new Set(extent.frames.map((frame) => frame.pack))];
+  const index = new Map(packs.map((pack, position) => [pack, position]));
+  const head = { format: 1, first: extent.first, count: extent.frames.length, packs };
+  const lines = extent.frames.map(({ pack, offset, length, sha256 }) =>
+    JSON.stringify([index.get(pack), offset, length, sha256]),
+  );
+  return Buffer.from(`${[JSON.stringify(head), ...lines].join('\n')}\n`);
+}
+
+/** The identity of an extent: the SHA-256 of its text, also its key. */
+export function extentHash(text: Buffer): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/**
+ * Reads the text of an extent.
+ *
+ * @throws EiderError EXTENT_CORRUPT
+ */
+export function decodeExtent(text: Buffer, expectedSha256: string): Extent {
+  const damaged = (why: string): EiderError =>
+    new EiderError('EXTENT_CORRUPT', `The block table ${expectedSha256} ${why}.`, {
+      details: { extent: expectedSha256 },
+    });
+  if (extentHash(text) !== expectedSha256) throw damaged('does not match its SHA-256');
+  const [headLine = '', ...lines] = text.toString('utf8').trimEnd().split('\n');
+  const head = headSchema.parse(JSON.parse(headLine));
+  if (lines.length !== head.count) throw damaged(`has ${lines.length} lines in place of ${head.count}`);
+  const frames = lines.map((line): Frame => {
+    const [packIndex, offset, length, sha256] = lineSchema.parse(JSON.parse(line));
+    const pack = head.packs[packIndex];
+    if (pack === undefined) throw damaged(`names pack ${packIndex}, which it does not list`);
+    return { pack, offset, length, sha256 };
+  });
+  return { first: head.first, frames };
+}

@@ -1,0 +1,218 @@
+import type { BackupConfig } from '../config/backup.config.js';
+import { EiderError, isEiderError } from '../errors/eider-error.js';
+import type { ObjectInfo, ObjectStore } from '../object-store/object-store.js';
+import { codecOf } from './codec.js';
+import { decodeExtent, encodeExtent, extentHash, type Extent } from './extent.js';
+import {
+  backupNameOf,
+  extentKey,
+  manifestKey,
+  noteKey,
+  NOTES_PREFIX,
+  PENDING_PREFIX,
+  pendingKey,
+  REPOSITORY_KEY,
+} from './keys.js';
+import { type ForeignBackup, type ListedBackup, type Listing, readListing } from './listing.js';
+import { decodeManifest, encodeManifest, type Manifest } from './manifest.js';
+import { decodeNote, encodeNote, type Note } from './note.js';
+import { checkOwner, decodeRepositoryRecord, encodeRepositoryRecord, type RepositoryRecord } from './repository-record.js';
+
+/** Manifests never change, so they are read once. About 2 KiB each. */
+const MANIFESTS_KEPT = 5_000;
+
+/** What a name stands for: a backup of ours, or a database file that somebody put there. */
+export type FoundBackup =
+  | { readonly kind: 'eider'; readonly manifest: Manifest }
+  | { readonly kind: 'foreign'; readonly foreign: ForeignBackup };
+
+/** The backups of one database in one store: the bucket format, without any scheduling. */
+export class Repository {
+  readonly #manifests = new Map<string, Manifest>();
+  readonly #foreign = new Set<string>();
+  #claimed = false;
+
+  constructor(
+    readonly store: ObjectStore,
+    private readonly owner: Pick<BackupConfig, 'environment' | 'stem'>,
+    private readonly now: () => Date = () => new Date(),
+  ) {}
+
+  /** repository.json, or undefined where nothing was ever written. Throws when it belongs to somebody else. */
+  async inspect(): Promise<RepositoryRecord | undefined> {
+    let body: Buffer;
+    try {
+      body = await this.store.read(REPOSITORY_KEY);
+    } catch (error) {
+      if (isEiderError(error, 'STORE_NOT_FOUND')) return undefined;
+      throw error;
+    }
+    const record = decodeRepositoryRecord(body);
+    checkOwner(record, this.owner.environment, this.owner.stem, this.store.description);
+    return record;
+  }
+
+  /** Makes sure that this service may write here; the first one to come creates repository.json. */
+  async claim(): Promise<void> {
+    if (this.#claimed) return;
+    if ((await this.inspect()) === undefined) {
+      const body = encodeRepositoryRecord(this.owner.environment, this.owner.stem, this.now());
+      try {
+        await this.store.put(REPOSITORY_KEY, body, { ifAbsent: true });
+      } catch (error) {
+        if (!isEiderError(error, 'STORE_EXISTS')) throw error;
+      }
+      await this.inspect();
+    }
+    this.#claimed = true;
+  }
+
+  /** All backups, with two LIST requests per thousand objects. */
+  async list(): Promise<Listing> {
+    // Reservations first: a backup that completes between the two listings is then seen with its manifest.
+    const pending = new Map<string, Date>();
+    for await (const info of this.store.list(PENDING_PREFIX)) {
+      pending.set(info.key.slice(PENDING_PREFIX.length, -'.json'.length), info.modifiedAt);
+    }
+    const objects: ObjectInfo[] = [];
+    for await (const info of this.store.list('', { shallow: true })) objects.push(info);
+    const listing = readListing(objects, pending);
+    return { ...listing, foreign: await this.#confirmed(listing.foreign) };
+  }
+
+  /** The manifest of a backup. Throws BACKUP_NOT_FOUND, MANIFEST_CORRUPT, REPOSITORY_FORMAT_NEWER. */
+  async manifest(name: string): Promise<Manifest> {
+    const known = this.#manifests.get(name);
+    if (known !== undefined) return known;
+    let body: Buffer;
+    try {
+      body = await this.store.read(manifestKey(name));
+    } catch (error) {
+      if (!isEiderError(error, 'STORE_NOT_FOUND') && !isEiderError(error, 'STORE_KEY_INVALID')) throw error;
+      throw new EiderError('BACKUP_NOT_FOUND', `There is no backup called ${JSON.stringify(name)}.`, { cause: error });
+    }
+    return this.#remember(decodeManifest(name, body));
+  }
+
+  /** What a name given by a user stands for. Throws as `manifest` does. */
+  async find(text: string): Promise<FoundBackup> {
+    const listing = await this.list();
+    const name = backupNameOf(text);
+    if (listing.backups.some((backup) => backup.name === name)) {
+      return { kind: 'eider', manifest: await this.manifest(name) };
+    }
+    const foreign = listing.foreign.find((candidate) => candidate.name === text);
+    if (foreign !== undefined) return { kind: 'foreign', foreign };
+    throw new EiderError('BACKUP_NOT_FOUND', `There is no backup called ${JSON.stringify(text)}.`);
+  }
+
+  /** The newest backup of the main history; forks are left out. Undefined where there is none. */
+  async newest(backups: readonly ListedBackup[]): Promise<Manifest | undefined> {
+    for (const { name } of backups) {
+      const manifest = await this.manifest(name);
+      if (!manifest.fork) return manifest;
+    }
+    return undefined;
+  }
+
+  /** Reserves a name for a backup; false when it is taken. */
+  async reserve(name: string): Promise<boolean> {
+    if ((await this.store.head(manifestKey(name))) !== undefined) return false;
+    const body = Buffer.from(`${JSON.stringify({ name, since: this.now().toISOString() })}\n`);
+    try {
+      await this.store.put(pendingKey(name), body, { ifAbsent: true });
+      return true;
+    } catch (error) {
+      if (isEiderError(error, 'STORE_EXISTS')) return false;
+      throw error;
+    }
+  }
+
+  /** Marks what is left of a name as no backup, before its manifest goes. Idempotent. */
+  async retire(name: string): Promise<void> {
+    await this.store.put(pendingKey(name), Buffer.from(`${JSON.stringify({ name, retired: true })}\n`));
+    await this.store.delete(manifestKey(name));
+    this.#manifests.delete(name);
+  }
+
+  /** Ends a reservation. */
+  async release(name: string): Promise<void> {
+    await this.store.delete(pendingKey(name));
+  }
+
+  /** Stores an extent, unless it is there. */
+  async putExtent(extent: Extent): Promise<{ key: string; sha256: string; stored: number }> {
+    const text = encodeExtent(extent);
+    const sha256 = extentHash(text);
+    const key = extentKey(sha256);
+    const body = Buffer.from(codecOf('zstd').encode(text));
+    if ((await this.store.head(key)) !== undefined) return { key, sha256, stored: 0 };
+    await this.store.put(key, body);
+    return { key, sha256, stored: body.byteLength };
+  }
+
+  /** The block tables of a backup, in order, each checked. Throws EXTENT_CORRUPT, BACKUP_DAMAGED. */
+  async *extents(manifest: Manifest): AsyncGenerator<Extent, void, void> {
+    for (const { key, sha256, first, count } of manifest.extents) {
+      const extent = decodeExtent(await this.#readExtent(manifest.name, key, sha256), sha256);
+      if (extent.first !== first || extent.frames.length !== count) {
+        throw new EiderError('EXTENT_CORRUPT', `${key} covers other blocks than the manifest of ${manifest.name} says.`);
+      }
+      yield extent;
+    }
+  }
+
+  /** The commit of a backup: from here on it exists. */
+  async commit(manifest: Manifest): Promise<void> {
+    await this.store.put(manifestKey(manifest.name), encodeManifest(manifest), { ifAbsent: true });
+    this.#remember(manifest);
+  }
+
+  /** Labels and pins that were set after the backup was taken. */
+  async notes(): Promise<ReadonlyMap<string, Note>> {
+    const notes = new Map<string, Note>();
+    for await (const { key } of this.store.list(NOTES_PREFIX)) {
+      const name = key.slice(NOTES_PREFIX.length, -'.json'.length);
+      notes.set(name, decodeNote(name, await this.store.read(key)));
+    }
+    return notes;
+  }
+
+  async putNote(name: string, note: Note): Promise<void> {
+    await this.store.put(noteKey(name), encodeNote(note));
+  }
+
+  async #readExtent(backup: string, key: string, sha256: string): Promise<Buffer> {
+    try {
+      return Buffer.from(codecOf('zstd').decode(await this.store.read(key)));
+    } catch (error) {
+      if (isEiderError(error) && error.code !== 'STORE_NOT_FOUND') throw error;
+      throw new EiderError('BACKUP_DAMAGED', `The block table ${key} of ${backup} is missing or cannot be read.`, {
+        cause: error,
+        details: { backup, extent: sha256 },
+      });
+    }
+  }
+
+  /** Leaves out packs of a backup that began between the two listings: each file is looked at once. */
+  async #confirmed(candidates: readonly ForeignBackup[]): Promise<ForeignBackup[]> {
+    const confirmed: ForeignBackup[] = [];
+    for (const candidate of candidates) {
+      const name = backupNameOf(candidate.name);
+      if (!this.#foreign.has(candidate.name)) {
+        if ((await this.store.head(pendingKey(name))) !== undefined) continue;
+        if ((await this.store.head(manifestKey(name))) !== undefined) continue;
+        this.#foreign.add(candidate.name);
+      }
+      confirmed.push(candidate);
+    }
+    return confirmed;
+  }
+
+  #remember(manifest: Manifest): Manifest {
+    this.#manifests.set(manifest.name, manifest);
+    const oldest = this.#manifests.keys().next();
+    if (this.#manifests.size > MANIFESTS_KEPT && oldest.done === false) this.#manifests.delete(oldest.value);
+    return manifest;
+  }
+}
