@@ -1,4 +1,4 @@
-import { EiderError, messageOf } from '../../errors/eider-error.js';
+import { EiderError } from '../../errors/eider-error.js';
 import { failureOfAnswer, failureOfConnection, failureOfForeigner, type StoreFailure } from './s3-failure.js';
 
 /** A failure found by this adapter rather than thrown by the SDK. */
@@ -20,13 +20,16 @@ interface SdkError {
 /** Longest piece of a store's own words that is repeated in a message. */
 const LONGEST_QUOTE = 300;
 
+/** What the SDK calls an answer that has no error code, such as any answer to HEAD. */
+const NAMELESS = new Set(['Unknown', 'UnknownError', 'Error', 'S3ServiceException']);
+
 /** Classifies anything that a request threw, other than our own errors. */
 export function readFailure(error: unknown): StoreFailure {
   if (error instanceof FailedRequest) return error.failure;
   if (typeof error !== 'object' || error === null) return failureOfConnection(undefined, String(error));
-  const { name, code, $metadata, $response }: SdkError = error;
+  const { name, code, message: said, $metadata, $response }: SdkError = error;
   const status = $metadata?.httpStatusCode ?? $response?.statusCode;
-  const message = messageOf(error).slice(0, LONGEST_QUOTE);
+  const message = (typeof said === 'string' ? said : '').slice(0, LONGEST_QUOTE);
   if (status === undefined) return failureOfConnection(typeof code === 'string' ? code : undefined, message);
   const headers = $response?.headers ?? {};
   if (status < 300) return failureOfForeigner(`the answer ${status} is not of the form that S3 has`, status);
@@ -35,7 +38,7 @@ export function readFailure(error: unknown): StoreFailure {
   if (/^text\/html/i.test(headers['content-type'] ?? '') && status < 500 && status !== 429) {
     return failureOfForeigner(`the answer ${status} is a web page`, status);
   }
-  const known = typeof name === 'string' && /^[A-Z][A-Za-z0-9]+$/.test(name) ? name : '';
+  const known = typeof name === 'string' && /^[A-Z][A-Za-z0-9]+$/.test(name) && !NAMELESS.has(name) ? name : '';
   return failureOfAnswer(known, known === '' ? '' : message, status, retryAfter(headers));
 }
 

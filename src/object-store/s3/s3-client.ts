@@ -10,8 +10,8 @@ import type { BucketConfig } from '../../config/store.config.js';
  * - Checksums only where S3 requires them: the default CRC32 trailers fail or corrupt on R2 and others
  *   (aws-sdk-js-v3#6810); integrity is Content-MD5 on the way up and our own SHA-256 on the way back.
  * - No `Expect: 100-continue`: R2 does not know it, and the SDK opens a new connection for each such request.
- * - One attempt: the SDK repeats create-only writes blindly, ignores XAmzContentSHA256Mismatch and gives up on a body
- *   that is cut in the middle. Repeating is ours (requests.ts).
+ * - No retry of the SDK's: it repeats create-only writes blindly, ignores XAmzContentSHA256Mismatch and gives up on a body
+ *   that is cut in the middle. Repeating is ours (s3-requests.ts).
  * - The clock is not corrected from the store's answers: backup names, recovery times and retention use this machine's
  *   clock, so one that is off by more than the signature's 15 minutes must be an error (STORE_CLOCK_SKEW), not a secret.
  */
@@ -27,7 +27,7 @@ export function createS3Client(config: BucketConfig): S3Client {
     responseChecksumValidation: 'WHEN_REQUIRED',
     expectContinueHeader: false,
     disableClockSkewCorrection: true,
-    maxAttempts: 1,
+    retryStrategy: { mode: 'none', retry: (next, args) => next(args) },
     requestHandler: new NodeHttpHandler({
       httpAgent: new HttpAgent(agent),
       httpsAgent: new HttpsAgent(agent),

@@ -78,8 +78,8 @@ const TLS = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|EPROT
 /** Classifies an answer of the store by its error code and HTTP status. */
 export function failureOfAnswer(name: string, message: string, status: number, retryAfterMs?: number): StoreFailure {
   const found = BY_NAME[name] ?? byStatus(status);
-  const said = [name === 'UnknownError' || name === 'Error' ? '' : name, message === 'UnknownError' ? '' : message];
-  const reason = `the store answered ${[status, ...said].filter((part) => part !== '').join(' ')}`;
+  const said = message === 'UnknownError' || message === name ? '' : message;
+  const reason = `the store answered ${[status, name, said].filter((part) => part !== '').join(' ')}`;
   return { ...found, reason, status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
