@@ -58,6 +58,11 @@ export class S3ObjectStore implements ObjectStore, StoreUpkeep {
     return this.requests.clockSkewMs;
   }
 
+  /** Requests on their way at the moment; at most `maxConcurrency`, fewer while the store asks to slow down. */
+  get requestsInFlight(): number {
+    return this.requests.limiter.active;
+  }
+
   async put(key: string, body: Buffer, options: PutOptions = {}): Promise<void> {
     const full = this.fullKey(key);
     if (options.ifAbsent === true) return await this.create(key, full, body, options.signal);

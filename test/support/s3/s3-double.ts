@@ -29,6 +29,8 @@ export interface LoggedRequest {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Port of the client's end: the same for requests over one connection. */
+  readonly connection: number;
 }
 
 /** Cloudflare R2's rules. Source: its documentation of S3 compatibility, limits and conditional operations. */
@@ -54,6 +56,8 @@ export class S3Double {
   /** Refuses DeleteObject, as credentials without that right do. */
   denyDeletes = false;
   bucketExists = true;
+  /** Changes the XML of answers, to play a server that is not quite S3. */
+  rewrite: (text: string) => string = (text) => text;
   #advanced = 0;
   #server: Server | undefined;
   #port: number;
@@ -141,10 +145,20 @@ export class S3Double {
       checkSignature({ method, url: incoming.url ?? '', headers, body }, this.credentials, this.now());
       checkIntegrity(headers, body);
       if (bucket !== this.bucket || !this.bucketExists) throw new S3Error(404, 'NoSuchBucket');
-      return this.#operate(operation, request, fault);
+      return this.#rewritten(this.#operate(operation, request, fault));
     });
     await pass(fault, 'answer');
-    const line = { method, operation, key, status: answer.status, bytesIn: body.length, bytesOut: 0, headers };
+    const connection = incoming.socket.remotePort ?? 0;
+    const line = {
+      method,
+      operation,
+      key,
+      status: answer.status,
+      bytesIn: body.length,
+      bytesOut: 0,
+      headers,
+      connection,
+    };
     this.log.push(line);
     if (fault?.kind === 'lose-answer') return void response.destroy();
     line.bytesOut = await send(response, method, answer, this.now(), fault);
@@ -157,6 +171,10 @@ export class S3Double {
     const answer = run(request, { state, bucket, denyDeletes, pageSize: this.options.pageSize ?? 1000 });
     if (fault?.kind === 'status-after') throw new S3Error(fault.status, fault.code ?? 'InternalError');
     return answer;
+  }
+
+  #rewritten(answer: S3Answer): S3Answer {
+    return typeof answer.body === 'string' ? { ...answer, body: this.rewrite(answer.body) } : answer;
   }
 
   #answer(work: () => S3Answer): S3Answer {
