@@ -1,1 +1,3 @@
-console.log(1);
+import { runService } from './lifecycle/service-process.js';
+
+await runService();

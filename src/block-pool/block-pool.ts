@@ -2,7 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { compiledFile } from '../runtime/compiled-file.js';
-import type { BlockTask, DecodeResult, DecodeTask, EncodeResult, EncodeTask, HashResult, HashTask } from './block-tasks.js';
+import type {
+  BlockTask,
+  DecodeResult,
+  DecodeTask,
+  EncodeResult,
+  EncodeTask,
+  HashResult,
+  HashTask,
+} from './block-tasks.js';
 
 /** More threads than this do not help: the store or the disk is the limit then, and each costs some 15 MB. */
 const MOST_THREADS = 4;

@@ -1,4 +1,4 @@
-import type { Compression } from '../repository/codec.js';
+import type { Compression } from './codec.js';
 
 /** A run of bytes in a file. */
 export interface FileRange {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readSync, writeSync } from 'node:fs';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { codecOf } from '../repository/codec.js';
+import { codecOf } from './codec.js';
 import type {
   BlockTask,
   DecodeResult,
@@ -58,7 +58,10 @@ function decode({ descriptor, compression, stored, frames }: DecodeTask): Decode
     try {
       content = codec.decode(stored.subarray(start, start + length));
     } catch (error) {
-      damaged.push({ index, why: `cannot be decompressed (${error instanceof Error ? error.message : String(error)})` });
+      damaged.push({
+        index,
+        why: `cannot be decompressed (${error instanceof Error ? error.message : String(error)})`,
+      });
       continue;
     }
     if (content.byteLength !== target.length || sha256Of(content) !== sha256) {
@@ -82,7 +85,7 @@ function hash({ descriptor, ranges }: HashTask): HashResult {
 /** The bytes of a range, or undefined where the file ends before it does. */
 function readRange(descriptor: number, { offset, length }: FileRange): Uint8Array | undefined {
   const bytes = Buffer.allocUnsafeSlow(length);
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const read = readSync(descriptor, bytes, done, length - done, offset + done);
     if (read === 0) return undefined;
     done += read;
@@ -91,7 +94,7 @@ function readRange(descriptor: number, { offset, length }: FileRange): Uint8Arra
 }
 
 function writeRange(descriptor: number, { offset, length }: FileRange, bytes: Uint8Array): void {
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     done += writeSync(descriptor, bytes, done, length - done, offset + done);
   }
 }

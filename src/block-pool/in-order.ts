@@ -5,13 +5,13 @@
  * leaves, no further task is started and those under way are awaited.
  */
 export async function* inOrder<T, R>(
-  tasks: Iterable<T>,
+  tasks: Iterable<T> | AsyncIterable<T>,
   width: number,
   run: (task: T) => Promise<R>,
 ): AsyncGenerator<R, void, void> {
   const underWay: Promise<R>[] = [];
   try {
-    for (const task of tasks) {
+    for await (const task of tasks) {
       if (underWay.length >= width) yield await take(underWay);
       const result = run(task);
       // The failure is seen when its turn comes; until then it must not count as unhandled.

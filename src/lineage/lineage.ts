@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import type { FilePosition, Position } from '../repository/position.js';
+import type { FilePosition } from '../duckdb-format/file-position.js';
+import type { Position } from '../repository/position.js';
 import { type LineageState, readState, writeState } from './state-file.js';
 
 /** What is needed of the database: its path, and the identity in its header. */

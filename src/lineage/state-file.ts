@@ -1,7 +1,8 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { stateFileOf } from '../database/database-files.js';
 import { positionSchema } from '../repository/position.js';
+import { replaceFile } from '../runtime/replace-file.js';
 
 const stateSchema = z.strictObject({
   format: z.literal(1),
@@ -26,8 +27,6 @@ const stateSchema = z.strictObject({
 /** What a database knows of its own history: `<database>.eider.json` beside it. */
 export type LineageState = z.infer<typeof stateSchema>;
 
-export const stateFileOf = (database: string): string => `${database}.eider.json`;
-
 /** The state beside a database; undefined where it is missing or cannot be read, which is treated alike: it is rebuilt. */
 export async function readState(database: string): Promise<LineageState | undefined> {
   let text: string;
@@ -46,30 +45,5 @@ export async function readState(database: string): Promise<LineageState | undefi
 
 /** Replaces the state in one step: a kill leaves the old one or the new one. */
 export async function writeState(database: string, state: LineageState): Promise<void> {
-  const target = stateFileOf(database);
-  const temporary = `${target}.tmp`;
-  const file = await open(temporary, 'w');
-  try {
-    await file.writeFile(`${JSON.stringify(stateSchema.parse(state), null, 2)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    await rename(temporary, target);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  await syncFolder(dirname(target));
-}
-
-/** Makes renames in a folder durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  await replaceFile(stateFileOf(database), `${JSON.stringify(stateSchema.parse(state), null, 2)}\n`);
 }

@@ -28,7 +28,9 @@ export function formatBackupName({ stem, time, ordinal }: BackupName): string {
 
 /** Orders names by age, whatever their stems: oldest first. */
 export function compareBackupNames(a: BackupName, b: BackupName): number {
-  return a.time.getTime() - b.time.getTime() || a.ordinal - b.ordinal || (a.stem < b.stem ? -1 : a.stem > b.stem ? 1 : 0);
+  return (
+    a.time.getTime() - b.time.getTime() || a.ordinal - b.ordinal || (a.stem < b.stem ? -1 : a.stem > b.stem ? 1 : 0)
+  );
 }
 
 /**

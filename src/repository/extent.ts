@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { EiderError } from '../errors/eider-error.js';
+import { codecOf } from '../block-pool/codec.js';
+import { extentKey } from './keys.js';
 import type { Frame } from './manifest.js';
 
 /** Blocks of one extent: 1 GiB of the database file. */
@@ -41,6 +43,24 @@ export function encodeExtent(extent: Extent): Buffer {
   return Buffer.from(`${[JSON.stringify(head), ...lines].join('\n')}\n`);
 }
 
+/** An extent as it is stored. */
+export interface StoredExtent {
+  readonly key: string;
+  readonly sha256: string;
+  readonly first: number;
+  readonly count: number;
+  /** The compressed text. */
+  readonly body: Buffer;
+}
+
+/** Encodes and compresses an extent. */
+export function storeExtent(extent: Extent): StoredExtent {
+  const text = encodeExtent(extent);
+  const sha256 = extentHash(text);
+  const body = Buffer.from(codecOf('zstd').encode(text));
+  return { key: extentKey(sha256), sha256, first: extent.first, count: extent.frames.length, body };
+}
+
 /** The identity of an extent: the SHA-256 of its text, also its key. */
 export function extentHash(text: Buffer): string {
   return createHash('sha256').update(text).digest('hex');
@@ -57,6 +77,7 @@ export function decodeExtent(text: Buffer, expectedSha256: string): Extent {
       details: { extent: expectedSha256 },
     });
   if (extentHash(text) !== expectedSha256) throw damaged('does not match its SHA-256');
+  // The hash was right, so what follows can only fail where the writer was wrong.
   const [headLine = '', ...lines] = text.toString('utf8').trimEnd().split('\n');
   const head = headSchema.parse(JSON.parse(headLine));
   if (lines.length !== head.count) throw damaged(`has ${lines.length} lines in place of ${head.count}`);

@@ -12,11 +12,3 @@ export const positionSchema = z.strictObject({
   offset: z.int().nonnegative(),
 });
 export type Position = z.infer<typeof positionSchema>;
-
-/** A position without its lineage: what the database file alone can tell. */
-export type FilePosition = Omit<Position, 'lineage'>;
-
-/** Negative when `a` is earlier in the same history, 0 when they are equal. */
-export function comparePositions(a: FilePosition, b: FilePosition): number {
-  return a.iteration - b.iteration || a.offset - b.offset;
-}

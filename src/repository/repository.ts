@@ -1,11 +1,10 @@
 import type { BackupConfig } from '../config/backup.config.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { ObjectInfo, ObjectStore } from '../object-store/object-store.js';
-import { codecOf } from './codec.js';
-import { decodeExtent, encodeExtent, extentHash, type Extent } from './extent.js';
+import { codecOf } from '../block-pool/codec.js';
+import { decodeExtent, type Extent, type StoredExtent } from './extent.js';
 import {
   backupNameOf,
-  extentKey,
   manifestKey,
   noteKey,
   NOTES_PREFIX,
@@ -16,7 +15,12 @@ import {
 import { type ForeignBackup, type ListedBackup, type Listing, readListing } from './listing.js';
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.js';
 import { decodeNote, encodeNote, type Note } from './note.js';
-import { checkOwner, decodeRepositoryRecord, encodeRepositoryRecord, type RepositoryRecord } from './repository-record.js';
+import {
+  checkOwner,
+  decodeRepositoryRecord,
+  encodeRepositoryRecord,
+  type RepositoryRecord,
+} from './repository-record.js';
 
 /** Manifests never change, so they are read once. About 2 KiB each. */
 const MANIFESTS_KEPT = 5_000;
@@ -140,15 +144,11 @@ export class Repository {
     await this.store.delete(pendingKey(name));
   }
 
-  /** Stores an extent, unless it is there. */
-  async putExtent(extent: Extent): Promise<{ key: string; sha256: string; stored: number }> {
-    const text = encodeExtent(extent);
-    const sha256 = extentHash(text);
-    const key = extentKey(sha256);
-    const body = Buffer.from(codecOf('zstd').encode(text));
-    if ((await this.store.head(key)) !== undefined) return { key, sha256, stored: 0 };
+  /** Stores an extent, unless it is there; the bytes that were added. */
+  async putExtent({ key, body }: StoredExtent): Promise<number> {
+    if ((await this.store.head(key)) !== undefined) return 0;
     await this.store.put(key, body);
-    return { key, sha256, stored: body.byteLength };
+    return body.byteLength;
   }
 
   /** The block tables of a backup, in order, each checked. Throws EXTENT_CORRUPT, BACKUP_DAMAGED. */
@@ -156,7 +156,10 @@ export class Repository {
     for (const { key, sha256, first, count } of manifest.extents) {
       const extent = decodeExtent(await this.#readExtent(manifest.name, key, sha256), sha256);
       if (extent.first !== first || extent.frames.length !== count) {
-        throw new EiderError('EXTENT_CORRUPT', `${key} covers other blocks than the manifest of ${manifest.name} says.`);
+        throw new EiderError(
+          'EXTENT_CORRUPT',
+          `${key} covers other blocks than the manifest of ${manifest.name} says.`,
+        );
       }
       yield extent;
     }

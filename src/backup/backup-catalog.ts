@@ -1,0 +1,135 @@
+import { Injectable } from '@nestjs/common';
+import { EiderError } from '../errors/eider-error.js';
+import { backupNameOf } from '../repository/keys.js';
+import type { ForeignBackup, Listing } from '../repository/listing.js';
+import type { Manifest, Trigger } from '../repository/manifest.js';
+import type { Note } from '../repository/note.js';
+import { Repository } from '../repository/repository.js';
+
+/** A backup as the API and the command line show it: its manifest, with label and pin as they are now. */
+export type BackupView = Manifest & { readonly source: 'eider' };
+
+/** A database file without a manifest: only its size and time are known. */
+export interface ForeignBackupView {
+  readonly source: 'foreign';
+  readonly name: string;
+  readonly encoding: ForeignBackup['encoding'];
+  readonly createdAt: string;
+  readonly bytes: { readonly stored: number };
+}
+
+/** A manifest that cannot be read: shown, so that nobody counts on it. */
+export interface DamagedBackupView {
+  readonly source: 'damaged';
+  readonly name: string;
+  readonly createdAt: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export type AnyBackupView = BackupView | ForeignBackupView | DamagedBackupView;
+
+export interface CatalogQuery {
+  /** At most this many; 50 where absent. */
+  readonly limit?: number | undefined;
+  /** The name after which to go on. */
+  readonly cursor?: string | undefined;
+  readonly trigger?: Trigger | undefined;
+  readonly since?: Date | undefined;
+  readonly until?: Date | undefined;
+}
+
+export interface CatalogPage {
+  readonly backups: readonly AnyBackupView[];
+  /** Give it as `cursor` for the next page; null on the last one. */
+  readonly next: string | null;
+}
+
+/** Reads what the repository holds, for people. */
+@Injectable()
+export class BackupCatalog {
+  constructor(private readonly repository: Repository) {}
+
+  /** Newest first. Throws REQUEST_INVALID for a cursor that names no backup. */
+  async page(query: CatalogQuery = {}): Promise<CatalogPage> {
+    const listing = await this.repository.list();
+    const entries = entriesOf(listing).filter(
+      ({ time }) =>
+        (query.since === undefined || time >= query.since) && (query.until === undefined || time <= query.until),
+    );
+    const start = query.cursor === undefined ? 0 : entries.findIndex(({ name }) => name === query.cursor) + 1;
+    if (query.cursor !== undefined && start === 0) {
+      throw new EiderError('REQUEST_INVALID', `The cursor ${JSON.stringify(query.cursor)} names no backup.`);
+    }
+    const notes = await this.repository.notes();
+    const limit = query.limit ?? 50;
+    const backups: AnyBackupView[] = [];
+    for (const [index, entry] of entries.entries()) {
+      if (index < start) continue;
+      const view = await this.#view(entry, notes);
+      if (query.trigger !== undefined && !(view.source === 'eider' && view.trigger === query.trigger)) continue;
+      if (backups.length === limit) return { backups, next: backups.at(-1)?.name ?? null };
+      backups.push(view);
+    }
+    return { backups, next: null };
+  }
+
+  /** One backup, by its name or the name of its pack. Throws BACKUP_NOT_FOUND, MANIFEST_CORRUPT. */
+  async show(text: string): Promise<BackupView | ForeignBackupView> {
+    const found = await this.repository.find(text);
+    if (found.kind === 'foreign') return foreignView(found.foreign);
+    return withNote(found.manifest, (await this.repository.notes()).get(found.manifest.name));
+  }
+
+  /** Sets label and pin; what is not given stays. */
+  async annotate(
+    text: string,
+    change: { label?: string | null | undefined; pinned?: boolean | undefined },
+  ): Promise<BackupView> {
+    const name = backupNameOf(text);
+    const manifest = await this.repository.manifest(name);
+    const current = (await this.repository.notes()).get(name) ?? manifest;
+    const note: Note = {
+      label: change.label === undefined ? current.label : change.label,
+      pinned: change.pinned ?? current.pinned,
+    };
+    await this.repository.claim();
+    await this.repository.putNote(name, note);
+    return withNote(manifest, note);
+  }
+
+  async #view(entry: Entry, notes: ReadonlyMap<string, Note>): Promise<AnyBackupView> {
+    if (entry.foreign !== undefined) return foreignView(entry.foreign);
+    try {
+      return withNote(await this.repository.manifest(entry.name), notes.get(entry.name));
+    } catch (error) {
+      if (!(error instanceof EiderError) || !DAMAGE.has(error.code)) throw error;
+      const { code, message } = error;
+      return { source: 'damaged', name: entry.name, createdAt: entry.time.toISOString(), code, message };
+    }
+  }
+}
+
+/** Errors that concern one manifest, not the store. */
+const DAMAGE = new Set(['MANIFEST_CORRUPT', 'REPOSITORY_FORMAT_NEWER', 'BACKUP_NOT_FOUND']);
+
+interface Entry {
+  readonly name: string;
+  readonly time: Date;
+  readonly foreign?: ForeignBackup;
+}
+
+function entriesOf(listing: Listing): Entry[] {
+  const own: Entry[] = listing.backups.map(({ name, parsed }) => ({ name, time: parsed.time }));
+  const foreign = listing.foreign.map((item) => ({ name: item.name, time: item.createdAt, foreign: item }));
+  // Both are in order already; sorting is stable, so backups of the same second keep theirs.
+  return [...own, ...foreign].toSorted((a, b) => b.time.getTime() - a.time.getTime());
+}
+
+function withNote(manifest: Manifest, note: Note | undefined): BackupView {
+  return { source: 'eider', ...manifest, ...note };
+}
+
+function foreignView({ name, encoding, createdAt, size }: ForeignBackup): ForeignBackupView {
+  return { source: 'foreign', name, encoding, createdAt: createdAt.toISOString(), bytes: { stored: size } };
+}

@@ -1,0 +1,36 @@
+import type { Manifest, Trigger } from '../repository/manifest.js';
+
+/** What a backup is taken for. */
+export interface BackupRequest {
+  readonly trigger: Trigger;
+  /** Up to 200 characters, for people. */
+  readonly label?: string | undefined;
+  /** Kept whatever its age. */
+  readonly pinned?: boolean | undefined;
+  /** Nothing is uploaded when the newest backup holds the same commits. */
+  readonly onlyIfChanged?: boolean;
+  /** How long to try to fold the write-ahead log first, ms. */
+  readonly checkpointTimeoutMs?: number;
+}
+
+/** What became of a request. */
+export type BackupOutcome =
+  | { readonly created: true; readonly manifest: Manifest }
+  | { readonly created: false; readonly reason: 'unchanged'; readonly newest: string };
+
+/** The state of backups, for health and the log. */
+export interface BackupStatus {
+  readonly enabled: boolean;
+  /** What the repository holds as far as this process knows; null before it has looked. */
+  readonly last: {
+    readonly name: string;
+    readonly createdAt: string;
+    readonly trigger: Trigger;
+    readonly stored: number;
+  } | null;
+  readonly running: boolean;
+  readonly failures: number;
+  readonly lastError: { readonly code: string; readonly message: string; readonly at: string } | null;
+  /** The newest backup of another process, once one was seen: this process refuses writes since then. */
+  readonly replacedBy: string | null;
+}

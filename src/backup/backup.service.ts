@@ -1,0 +1,247 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { BlockPool } from '../block-pool/block-pool.js';
+import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { DatabaseService } from '../database/database.service.js';
+import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
+import { knowsNewest } from '../lineage/known-history.js';
+import { Lineage } from '../lineage/lineage.js';
+import { NO_PROGRESS, type Progress } from '../operations/operation.js';
+import { nextBackupName, formatBackupName } from '../repository/backup-name.js';
+import { fullPackKey, walKey } from '../repository/keys.js';
+import type { Listing } from '../repository/listing.js';
+import type { Manifest } from '../repository/manifest.js';
+import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
+import { Repository } from '../repository/repository.js';
+import { Clock } from '../runtime/clock.js';
+import type { BackupOutcome, BackupRequest, BackupStatus } from './backup-request.js';
+import { type CapturedImage, ImageCapture } from './image-capture.js';
+import { describeBackup } from './manifest-builder.js';
+
+/** How long a backup tries to fold the log before it takes the log along, ms. */
+const CHECKPOINT_TIMEOUT_MS = 2_000;
+
+/** Takes backups of the open database, one at a time. */
+@Injectable()
+export class BackupService {
+  readonly #logger = new Logger('Backup');
+  readonly #capture: ImageCapture;
+  #turn: Promise<unknown> = Promise.resolve();
+  #running = 0;
+  #status: Pick<BackupStatus, 'last' | 'failures' | 'lastError' | 'replacedBy'> = {
+    last: null,
+    failures: 0,
+    lastError: null,
+    replacedBy: null,
+  };
+  #precondition: () => Promise<void> = () => Promise.resolve();
+
+  constructor(
+    @Inject(backupConfig.KEY) private readonly config: BackupConfig,
+    private readonly database: DatabaseService,
+    private readonly repository: Repository,
+    private readonly lineage: Lineage,
+    private readonly clock: Clock,
+    pool: BlockPool,
+  ) {
+    this.#capture = new ImageCapture(database, repository.store, pool);
+  }
+
+  get status(): BackupStatus {
+    return { enabled: this.config.enabled, running: this.#running > 0, ...this.#status };
+  }
+
+  /** Something that must hold before anything is written to the repository; asked before each backup. */
+  requireBeforeShipping(check: () => Promise<void>): void {
+    this.#precondition = check;
+  }
+
+  /** Tells what the repository was found to hold, before the first backup of this process. */
+  noteNewest(manifest: Manifest): void {
+    this.#status = { ...this.#status, last: summaryOf(manifest) };
+  }
+
+  /**
+   * Takes a backup, after those that were asked for before it.
+   *
+   * A failure leaves nothing listed; what was uploaded is removed, or by retention later.
+   *
+   * @throws EiderError BACKUP_DISABLED, STORE_*, REPOSITORY_*, BACKUP_IMAGE_CHANGED, RESTORE_CONFLICT
+   */
+  async create(request: BackupRequest, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<BackupOutcome> {
+    if (!this.config.enabled) throw new EiderError('BACKUP_DISABLED', 'BACKUP_ENABLED is false.');
+    this.#running++;
+    const result = this.#turn.then(() => this.#attempt(request, progress, signal));
+    this.#turn = result.catch(() => {});
+    try {
+      return await result;
+    } finally {
+      this.#running--;
+    }
+  }
+
+  /** Lets nothing else happen to the database meanwhile: backups asked for wait until the work is done. */
+  async whilePaused<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** Resolves when no backup is under way. */
+  async idle(): Promise<void> {
+    await this.#turn;
+  }
+
+  /** Whether something was committed since the last backup of this history. */
+  async hasUnsavedChanges(): Promise<boolean> {
+    const { saved } = this.lineage.state;
+    return saved === null || comparePositions(await this.database.position(), saved) !== 0;
+  }
+
+  async #attempt(request: BackupRequest, progress: Progress, signal?: AbortSignal): Promise<BackupOutcome> {
+    try {
+      signal?.throwIfAborted();
+      const outcome = await this.#take(request, progress, signal);
+      this.#status = { ...this.#status, failures: 0, lastError: null };
+      return outcome;
+    } catch (error) {
+      const failure = isEiderError(error)
+        ? error
+        : new EiderError('BACKUP_FAILED', `The backup failed: ${messageOf(error)}`, { cause: error });
+      this.#status = {
+        ...this.#status,
+        failures: this.#status.failures + 1,
+        lastError: { code: failure.code, message: failure.message, at: this.clock.now().toISOString() },
+      };
+      this.#logger.error(`${request.trigger} backup failed: ${failure.code}: ${failure.message}`);
+      throw failure;
+    }
+  }
+
+  async #take(request: BackupRequest, progress: Progress, signal?: AbortSignal): Promise<BackupOutcome> {
+    const started = this.clock.monotonicMs();
+    progress.step('prepare');
+    await this.#precondition();
+    await this.repository.claim();
+    const listing = await this.repository.list();
+    await this.#yieldToNewerWriter(listing);
+    const { head } = this.lineage.state;
+    if (request.onlyIfChanged === true && head !== null && !(await this.hasUnsavedChanges())) {
+      if (listing.backups.some(({ name }) => name === head))
+        return { created: false, reason: 'unchanged', newest: head };
+    }
+    await this.database.checkpoint({ timeoutMs: request.checkpointTimeoutMs ?? CHECKPOINT_TIMEOUT_MS });
+    const captureStarted = this.clock.monotonicMs();
+    const { name, image } = await this.#captureReserved(request, listing, progress, signal);
+    progress.step('commit');
+    let added = image.pack.length + (image.wal?.stored ?? 0);
+    for (const extent of image.extents) added += await this.repository.putExtent(extent);
+    const manifest = describeBackup({
+      name,
+      image,
+      request,
+      added,
+      config: this.config,
+      state: this.lineage.state,
+      now: this.clock.now(),
+      durations: {
+        checkpointMs: Math.round(captureStarted - started),
+        captureMs: Math.round(this.clock.monotonicMs() - captureStarted),
+        totalMs: Math.round(this.clock.monotonicMs() - started),
+      },
+    });
+    await this.repository.commit(manifest);
+    await this.#committed(manifest, image.position);
+    return { created: true, manifest };
+  }
+
+  async #committed(manifest: Manifest, position: FilePosition): Promise<void> {
+    await this.lineage.saved(manifest.name, position);
+    this.#status = { ...this.#status, last: summaryOf(manifest) };
+    this.#logger.log(
+      `${manifest.trigger} backup ${manifest.name}: ${manifest.database.size} bytes read, ${manifest.bytes.added} added, in ${manifest.durations.totalMs} ms`,
+    );
+    try {
+      await this.repository.release(manifest.name);
+    } catch (error) {
+      this.#logger.warn(`the reservation of ${manifest.name} could not be removed: ${messageOf(error)}`);
+    }
+  }
+
+  /** Another process that wrote a backup has replaced this one: what this one holds is saved as a fork, once. */
+  async #yieldToNewerWriter(listing: Listing): Promise<void> {
+    const newest = await this.repository.newest(listing.backups);
+    if (newest === undefined) return;
+    const names = listing.backups.map(({ name }) => name);
+    if (knowsNewest(this.lineage.state, newest, names)) return;
+    if (this.#status.replacedBy === null) {
+      this.#logger.error(
+        `${newest.name} was written by another process (host ${newest.host}): this one refuses writes from now on and saves what it holds as a fork`,
+      );
+    }
+    this.#status = { ...this.#status, replacedBy: newest.name };
+    await this.database.writeGate.close(`another process wrote the newer backup ${newest.name}`);
+    await this.lineage.fork();
+  }
+
+  async #captureReserved(
+    request: BackupRequest,
+    listing: Listing,
+    progress: Progress,
+    signal?: AbortSignal,
+  ): Promise<{ name: string; image: CapturedImage }> {
+    const release = await this.database.holdCheckpoints();
+    try {
+      const first = await this.#reserve(request, listing);
+      try {
+        return { name: first, image: await this.#captureInto(first, progress, signal) };
+      } catch (error) {
+        if (!isEiderError(error, 'BACKUP_IMAGE_CHANGED')) throw error;
+        this.#logger.warn(`${error.message} It is copied again, with checkpoints held off.`);
+      }
+      const second = await this.#reserve(request, await this.repository.list());
+      const image = await this.database.guardCheckpoint(() => this.#captureInto(second, progress, signal));
+      return { name: second, image };
+    } finally {
+      release();
+    }
+  }
+
+  async #captureInto(name: string, progress: Progress, signal?: AbortSignal): Promise<CapturedImage> {
+    progress.step('copy');
+    const compression = this.config.compress ? 'zstd' : 'none';
+    try {
+      return await this.#capture.capture({ name, compression, ...(signal === undefined ? {} : { signal }) }, progress);
+    } catch (error) {
+      await this.#discard(name);
+      throw error;
+    }
+  }
+
+  /** Removes what a failed backup left. Whatever cannot be removed now stays reserved, so it is never listed. */
+  async #discard(name: string): Promise<void> {
+    try {
+      await this.repository.store.delete(walKey(name, this.config.compress));
+      await this.repository.store.delete(fullPackKey(name, this.config.compress));
+      await this.repository.release(name);
+    } catch (error) {
+      this.#logger.warn(`remains of ${name} are left for retention to remove: ${messageOf(error)}`);
+    }
+  }
+
+  async #reserve(request: BackupRequest, listing: Listing): Promise<string> {
+    const stem = request.trigger === 'manual' ? this.config.manualStem : this.config.stem;
+    let newest = listing.backups[0]?.parsed;
+    for (;;) {
+      const next = nextBackupName(stem, this.clock.now(), newest);
+      const name = formatBackupName(next);
+      const taken = listing.foreign.some((foreign) => foreign.name.startsWith(`${name}.duckdb`));
+      if (!taken && (await this.repository.reserve(name))) return name;
+      newest = next;
+    }
+  }
+}
+
+function summaryOf(manifest: Manifest): NonNullable<BackupStatus['last']> {
+  const { name, createdAt, trigger, bytes } = manifest;
+  return { name, createdAt, trigger, stored: bytes.stored };
+}

@@ -1,0 +1,167 @@
+import type { BlockPool } from '../block-pool/block-pool.js';
+import type { DatabaseService } from '../database/database.service.js';
+import type { FileHeader } from '../duckdb-format/file-header.js';
+import { EiderError } from '../errors/eider-error.js';
+import type { ObjectStore } from '../object-store/object-store.js';
+import type { Progress } from '../operations/operation.js';
+import type { Compression } from '../block-pool/codec.js';
+import type { StoredExtent } from '../repository/extent.js';
+import { fullPackKey, walKey } from '../repository/keys.js';
+import type { Frame, Manifest, ManifestTable } from '../repository/manifest.js';
+import type { FilePosition } from '../duckdb-format/file-position.js';
+import { type PackContents, packStream } from './pack-stream.js';
+import { readTail, type WalContents, walStream } from './wal-stream.js';
+
+/** Where an image goes. */
+export interface CaptureTarget {
+  readonly name: string;
+  readonly compression: Compression;
+  readonly signal?: AbortSignal;
+}
+
+/** An image that is in the store, without its manifest. */
+export interface CapturedImage {
+  readonly position: FilePosition;
+  readonly header: FileHeader;
+  readonly headerFrame: Frame;
+  /** Bytes of the database file. */
+  readonly size: number;
+  readonly pack: { readonly key: string; readonly length: number };
+  readonly extents: readonly StoredExtent[];
+  readonly wal: Manifest['wal'];
+  readonly tables: readonly ManifestTable[];
+  /** As `SELECT version()` tells it, such as `v1.5.6`. */
+  readonly duckdbVersion: string;
+  /** The newest migration; null where there are none. */
+  readonly schemaVersion: number | null;
+}
+
+/** How often row counts are taken again when commits come in between. */
+const COUNT_TRIES = 3;
+
+/**
+ * Copies the live database into the store: the log up to its last commit first, then the whole file.
+ *
+ * The order matters: blocks that the log points at are in the file before the commit marker is in the log. The other way
+ * round, copies hold pointers to stale blocks whose checksums are right.
+ *
+ * @throws EiderError BACKUP_IMAGE_CHANGED when somebody made a checkpoint meanwhile: what was stored is to be discarded
+ */
+export class ImageCapture {
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly store: ObjectStore,
+    private readonly pool: BlockPool,
+  ) {}
+
+  async capture(target: CaptureTarget, progress: Progress): Promise<CapturedImage> {
+    const { files } = this.database;
+    const versions = await this.#versions();
+    const { position, tables } = await this.#cut();
+    const log = files.wal();
+    const tail = log === undefined ? undefined : await readTail(log.descriptor, position.offset);
+    const wal = await this.#storeWal(target, log?.descriptor, position.offset);
+    const size = files.size();
+    progress.total(size);
+    const { contents, key } = await this.#storePack(target, size, progress);
+    const header = files.header();
+    this.#verifyUnchanged(position, header, log);
+    // A commit whose fsync failed is cut off again, and the next one is written over it.
+    if (log !== undefined && !(await readTail(log.descriptor, position.offset)).equals(tail ?? Buffer.alloc(0))) {
+      throw imageChanged('its last commit was taken back');
+    }
+    if (contents.header === undefined) throw new Error('the pack has no header');
+    return {
+      position,
+      header,
+      headerFrame: contents.header,
+      size,
+      pack: { key, length: contents.length },
+      extents: contents.extents,
+      wal,
+      tables,
+      ...versions,
+    };
+  }
+
+  async #versions(): Promise<Pick<CapturedImage, 'duckdbVersion' | 'schemaVersion'>> {
+    return this.database.read(async (session) => {
+      const engine = await session.first<{ version: string }>('SELECT version() AS version');
+      const migrated = await session.first(
+        "SELECT 1 FROM duckdb_tables() WHERE schema_name = 'main' AND table_name = 'schema_migrations'",
+      );
+      const schema =
+        migrated === undefined
+          ? undefined
+          : await session.first<{ version: number | null }>(
+              'SELECT max(version)::INTEGER AS version FROM schema_migrations',
+            );
+      return { duckdbVersion: engine?.version ?? '', schemaVersion: schema?.version ?? null };
+    });
+  }
+
+  /** The last commit, and how many rows each table has there: exact where no commit came between. */
+  async #cut(): Promise<{ position: FilePosition; tables: ManifestTable[] }> {
+    for (let attempt = 1; ; attempt++) {
+      const before = await this.database.position();
+      const counts = await this.database.tableCounts();
+      const position = await this.database.position();
+      const exact = before.iteration === position.iteration && before.offset === position.offset;
+      if (exact || attempt === COUNT_TRIES) {
+        return { position, tables: counts.map(({ schema, name, rows }) => ({ schema, name, rows, exact })) };
+      }
+    }
+  }
+
+  async #storeWal(target: CaptureTarget, descriptor: number | undefined, length: number): Promise<Manifest['wal']> {
+    if (length === 0) return null;
+    if (descriptor === undefined) throw imageChanged('its write-ahead log went away');
+    const key = walKey(target.name, target.compression === 'zstd');
+    const contents: WalContents = { stored: 0, sha256: '' };
+    await this.store.upload(key, walStream(descriptor, length, target.compression, contents), signalOf(target));
+    return { key, length, stored: contents.stored, sha256: contents.sha256 };
+  }
+
+  async #storePack(
+    target: CaptureTarget,
+    size: number,
+    progress: Progress,
+  ): Promise<{ contents: PackContents; key: string }> {
+    const key = fullPackKey(target.name, target.compression === 'zstd');
+    const contents: PackContents = { length: 0, header: undefined, extents: [] };
+    const source = { descriptor: this.database.files.mainDescriptor(), size };
+    const stream = packStream(this.pool, source, { key, compression: target.compression }, contents, (bytes) =>
+      progress.advance(bytes),
+    );
+    await this.store.upload(key, stream, { ...signalOf(target), partSize: partSizeFor(size) });
+    return { contents, key };
+  }
+
+  /** A checkpoint raises the iteration; a log that was replaced has another inode. Either makes the copy a mixture. */
+  #verifyUnchanged(
+    position: FilePosition,
+    header: FileHeader,
+    log: { readonly inode: bigint; readonly size: number } | undefined,
+  ): void {
+    if (header.iteration !== position.iteration) throw imageChanged('it was checkpointed');
+    const now = this.database.files.wal();
+    if (log !== undefined && now?.inode !== log.inode) throw imageChanged('its write-ahead log was replaced');
+    if (position.offset > 0 && (now === undefined || now.size < position.offset)) {
+      throw imageChanged('its write-ahead log was cut');
+    }
+  }
+}
+
+/** 16 MiB, and more where 10,000 parts of that would not hold the database. */
+export function partSizeFor(size: number): number {
+  const mebibyte = 1024 * 1024;
+  return Math.max(16 * mebibyte, Math.ceil((size * 1.01) / 9_000 / mebibyte) * mebibyte);
+}
+
+function imageChanged(what: string): EiderError {
+  return new EiderError('BACKUP_IMAGE_CHANGED', `The database changed while it was copied: ${what}.`);
+}
+
+function signalOf({ signal }: CaptureTarget): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

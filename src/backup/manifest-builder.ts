@@ -1,0 +1,69 @@
+import { hostname } from 'node:os';
+import type { BackupConfig } from '../config/backup.config.js';
+import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
+import type { LineageState } from '../lineage/state-file.js';
+import { FORMAT_VERSION, type Manifest } from '../repository/manifest.js';
+import { APPLICATION } from '../runtime/application.js';
+import type { BackupRequest } from './backup-request.js';
+import type { CapturedImage } from './image-capture.js';
+
+/** Everything that a manifest tells. */
+export interface BackupFacts {
+  readonly name: string;
+  readonly image: CapturedImage;
+  readonly request: BackupRequest;
+  /** Bytes that this backup added to the store. */
+  readonly added: number;
+  readonly config: BackupConfig;
+  readonly state: LineageState;
+  readonly now: Date;
+  readonly durations: Manifest['durations'];
+}
+
+/** The manifest of a full backup. */
+export function describeBackup(facts: BackupFacts): Manifest {
+  const { name, image, request, added, config, state, now } = facts;
+  return {
+    format: FORMAT_VERSION,
+    name,
+    kind: 'full',
+    trigger: request.trigger,
+    createdAt: now.toISOString(),
+    environment: config.environment,
+    position: { lineage: state.lineage, iteration: image.position.iteration, offset: image.position.offset },
+    lineageParent: state.lineageParent,
+    epoch: state.epoch,
+    writer: state.writer,
+    log: state.log,
+    parent: state.head,
+    fork: state.fork,
+    database: {
+      name: config.stem,
+      size: image.size,
+      blockSize: BLOCK_SIZE,
+      blocks: Math.ceil((image.size - HEADERS_SIZE) / BLOCK_SIZE),
+      duckdbVersion: image.duckdbVersion,
+      storageVersion: image.header.version,
+      identifier: image.header.identifier,
+      schemaVersion: image.schemaVersion,
+      header: image.headerFrame,
+    },
+    tables: [...image.tables],
+    compression: config.compress ? 'zstd' : 'none',
+    encryption: null,
+    packs: [image.pack],
+    extents: image.extents.map(({ key, sha256, first, count }) => ({ key, sha256, first, count })),
+    wal: image.wal,
+    bytes: {
+      read: image.size + (image.wal?.length ?? 0),
+      added,
+      stored:
+        image.pack.length + (image.wal?.stored ?? 0) + image.extents.reduce((sum, { body }) => sum + body.length, 0),
+    },
+    durations: facts.durations,
+    host: hostname(),
+    application: APPLICATION,
+    label: request.label ?? null,
+    pinned: request.pinned ?? false,
+  };
+}

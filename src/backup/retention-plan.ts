@@ -1,0 +1,94 @@
+import type { Manifest } from '../repository/manifest.js';
+import { parseBackupName } from '../repository/backup-name.js';
+
+/** What retention knows of one backup. */
+export interface RetentionCandidate {
+  readonly manifest: Manifest;
+  /** As it is now: set when it was taken, or later by a note. */
+  readonly pinned: boolean;
+  readonly label: string | null;
+}
+
+/** An object below `extents/`, or a reservation below `pending/`. */
+export interface DatedObject {
+  readonly name: string;
+  readonly modifiedAt: Date;
+}
+
+export interface RetentionRules {
+  /** Backups older than this are removed; undefined keeps all. */
+  readonly keepMs: number | undefined;
+  /** Unfinished backups and unused tables younger than this may belong to a backup under way, ms. */
+  readonly graceMs: number;
+}
+
+/** Why a backup stays or goes. */
+export type RetentionReason = 'newest' | 'pinned' | 'labelled' | 'retention-off' | 'young' | 'expired';
+
+export interface RetentionDecision {
+  readonly name: string;
+  readonly keep: boolean;
+  readonly reason: RetentionReason;
+}
+
+/** What a run would do, and why. */
+export interface RetentionPlan {
+  readonly backups: readonly RetentionDecision[];
+  /** Names of backups that were never completed, or whose removal was cut off. */
+  readonly remains: readonly string[];
+  /** Keys below `extents/` that no backup needs. */
+  readonly extents: readonly string[];
+  /** Keys that the backups which stay need; none of them may be deleted, whatever its name. */
+  readonly needed: ReadonlySet<string>;
+}
+
+/**
+ * Decides what goes. Pure: a failed or partial listing must never come here.
+ *
+ * Never removed: the newest backup of the main history, the newest of all, pinned and labelled ones, and whatever one
+ * that stays still needs.
+ */
+export function planRetention(
+  candidates: readonly RetentionCandidate[],
+  extents: readonly DatedObject[],
+  pending: readonly DatedObject[],
+  rules: RetentionRules,
+  now: Date,
+): RetentionPlan {
+  const newest = candidates[0];
+  const newestMain = candidates.find(({ manifest }) => !manifest.fork);
+  const decide = (candidate: RetentionCandidate): RetentionDecision => {
+    const { name } = candidate.manifest;
+    const kept = (reason: RetentionReason): RetentionDecision => ({ name, keep: true, reason });
+    if (candidate === newest || candidate === newestMain) return kept('newest');
+    if (candidate.pinned) return kept('pinned');
+    if (candidate.label !== null) return kept('labelled');
+    if (rules.keepMs === undefined) return kept('retention-off');
+    const age = now.getTime() - timeOf(candidate.manifest);
+    return age <= rules.keepMs ? kept('young') : { name, keep: false, reason: 'expired' };
+  };
+  const backups = candidates.map(decide);
+  const kept = candidates.filter((_, index) => backups[index]?.keep === true).map(({ manifest }) => manifest);
+  const needed = new Set(kept.flatMap(objectsOf));
+  const listed = new Set(candidates.map(({ manifest }) => manifest.name));
+  const isOld = ({ modifiedAt }: DatedObject): boolean => now.getTime() - modifiedAt.getTime() > rules.graceMs;
+  return {
+    backups,
+    remains: pending.filter((object) => isOld(object) && !listed.has(object.name)).map(({ name }) => name),
+    extents: extents.filter((object) => isOld(object) && !needed.has(object.name)).map(({ name }) => name),
+    needed,
+  };
+}
+
+/** Every object that restoring a backup reads. */
+export function objectsOf(manifest: Manifest): string[] {
+  return [
+    ...manifest.packs.map(({ key }) => key),
+    ...manifest.extents.map(({ key }) => key),
+    ...(manifest.wal === null ? [] : [manifest.wal.key]),
+  ];
+}
+
+function timeOf(manifest: Manifest): number {
+  return parseBackupName(manifest.name)?.time.getTime() ?? Date.parse(manifest.createdAt);
+}

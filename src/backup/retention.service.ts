@@ -1,0 +1,126 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { EiderError } from '../errors/eider-error.js';
+import { EXTENTS_PREFIX } from '../repository/keys.js';
+import type { Listing } from '../repository/listing.js';
+import { Repository } from '../repository/repository.js';
+import { Clock } from '../runtime/clock.js';
+import { RepositorySweep } from './repository-sweep.js';
+import {
+  type DatedObject,
+  objectsOf,
+  planRetention,
+  type RetentionCandidate,
+  type RetentionPlan,
+} from './retention-plan.js';
+
+/** Longer than any backup takes. */
+const GRACE_MS = 24 * 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** What a run did. */
+export interface RetentionReport extends Pick<RetentionPlan, 'backups' | 'remains' | 'extents'> {
+  readonly dryRun: boolean;
+  readonly removed: readonly string[];
+  /** Objects that the credentials may not delete: reported, not fatal. */
+  readonly denied: readonly string[];
+}
+
+/** Removes backups by age, and what unfinished ones left. */
+@Injectable()
+export class RetentionService {
+  readonly #logger = new Logger('Retention');
+  #turn: Promise<unknown> = Promise.resolve();
+  #lastReport: RetentionReport | undefined;
+
+  constructor(
+    @Inject(backupConfig.KEY) private readonly config: BackupConfig,
+    private readonly repository: Repository,
+    private readonly clock: Clock,
+  ) {}
+
+  get lastReport(): RetentionReport | undefined {
+    return this.#lastReport;
+  }
+
+  /**
+   * Works out what goes and, unless it is a dry run, removes it. Runs follow one another.
+   *
+   * Everything is read before anything is deleted: when one request fails, nothing is.
+   */
+  async run(options: { readonly dryRun?: boolean } = {}): Promise<RetentionReport> {
+    const result = this.#turn.then(() => this.#run(options.dryRun ?? false));
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** Removes one backup by name, unless it is the newest or pinned. Throws BACKUP_NOT_FOUND, BACKUP_IN_USE. */
+  async remove(name: string): Promise<void> {
+    const result = this.#turn.then(() => this.#removeOne(name));
+    this.#turn = result.catch(() => {});
+    await result;
+  }
+
+  async #run(dryRun: boolean): Promise<RetentionReport> {
+    await this.repository.claim();
+    const listing = await this.repository.list();
+    const plan = await this.#plan(listing);
+    const { backups, remains, extents } = plan;
+    if (dryRun) return { backups, remains, extents, dryRun, removed: [], denied: [] };
+    const sweep = new RepositorySweep(this.repository, listing.objects);
+    for (const { name, keep } of backups) if (!keep) await sweep.backup(name, plan.needed);
+    for (const name of remains) await sweep.remains(name, plan.needed);
+    for (const key of extents) await sweep.object(key);
+    const report = { backups, remains, extents, dryRun, removed: sweep.removed, denied: sweep.denied };
+    if (sweep.removed.length > 0) this.#logger.log(`removed ${sweep.removed.length} objects`);
+    if (sweep.denied.length > 0) {
+      this.#logger.warn(
+        `the credentials may not delete ${sweep.denied.length} objects, such as ${sweep.denied[0] ?? ''}`,
+      );
+    }
+    this.#lastReport = report;
+    return report;
+  }
+
+  async #plan(listing: Listing): Promise<RetentionPlan> {
+    const notes = await this.repository.notes();
+    const candidates: RetentionCandidate[] = [];
+    for (const { name } of listing.backups) {
+      const manifest = await this.repository.manifest(name);
+      const { pinned, label } = notes.get(name) ?? manifest;
+      candidates.push({ manifest, pinned, label });
+    }
+    const extents: DatedObject[] = [];
+    for await (const { key, modifiedAt } of this.repository.store.list(EXTENTS_PREFIX)) {
+      extents.push({ name: key, modifiedAt });
+    }
+    const pending = [...listing.pending].map(([name, modifiedAt]) => ({ name, modifiedAt }));
+    const keepMs = this.config.retentionDays === 0 ? undefined : this.config.retentionDays * DAY_MS;
+    return planRetention(candidates, extents, pending, { keepMs, graceMs: GRACE_MS }, this.clock.now());
+  }
+
+  async #removeOne(name: string): Promise<void> {
+    await this.repository.claim();
+    const listing = await this.repository.list();
+    if (!listing.backups.some((backup) => backup.name === name)) {
+      throw new EiderError('BACKUP_NOT_FOUND', `There is no backup called ${JSON.stringify(name)}.`);
+    }
+    const { backups } = await this.#plan(listing);
+    const reason = backups.find((decision) => decision.name === name)?.reason;
+    if (reason === 'newest' || reason === 'pinned') {
+      throw new EiderError(
+        'BACKUP_IN_USE',
+        `${name} was not deleted: it is ${reason === 'newest' ? 'the newest backup' : reason}.`,
+      );
+    }
+    const needed = new Set<string>();
+    for (const other of listing.backups) {
+      if (other.name !== name) for (const key of objectsOf(await this.repository.manifest(other.name))) needed.add(key);
+    }
+    const sweep = new RepositorySweep(this.repository, listing.objects);
+    await sweep.backup(name, needed);
+    if (sweep.denied.length > 0) {
+      throw new EiderError('STORE_DENIED', `The credentials may not delete ${sweep.denied.join(', ')}.`);
+    }
+  }
+}

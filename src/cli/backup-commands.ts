@@ -1,0 +1,140 @@
+import type { Command } from 'commander';
+import { type AnyBackupView, BackupCatalog, type BackupView } from '../backup/backup-catalog.js';
+import { BackupService } from '../backup/backup.service.js';
+import { RetentionService } from '../backup/retention.service.js';
+import { VerifyService } from '../backup/verify.service.js';
+import { OfflineDatabase } from './offline-database.js';
+import { EXIT_STATUS } from './exit-status.js';
+import { runCommand } from './session.js';
+import { formatBytes, formatFields, formatTable } from './table.js';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+/** Adds the commands that take and look after backups. */
+export function addBackupCommands(program: Command): void {
+  program
+    .command('backup')
+    .description('take a backup of the database while the service is stopped')
+    .option('--label <text>', 'a label for people; a labelled backup stays')
+    .option('--pin', 'never remove this backup')
+    .option('--json', 'print JSON')
+    .action(async (options: JsonOption & { label?: string; pin?: boolean }) => {
+      await runCommand(options, async ({ context, output }) => {
+        const outcome = await new OfflineDatabase(context).use(() =>
+          context.get(BackupService).create({ trigger: 'manual', label: options.label, pinned: options.pin }),
+        );
+        output.result(outcome, () =>
+          outcome.created
+            ? describe({ source: 'eider', ...outcome.manifest })
+            : `nothing changed since ${outcome.newest}`,
+        );
+      });
+    });
+
+  program
+    .command('list')
+    .description('list the backups, newest first')
+    .option('--limit <number>', 'at most this many', Number, 50)
+    .option('--cursor <name>', 'go on after this backup')
+    .option('--json', 'print JSON')
+    .action(async (options: JsonOption & { limit: number; cursor?: string }) => {
+      await runCommand(options, async ({ context, output }) => {
+        const page = await context.get(BackupCatalog).page({ limit: options.limit, cursor: options.cursor });
+        output.result(page, () => (page.backups.length === 0 ? 'there are no backups' : listing(page.backups)));
+      });
+    });
+
+  program
+    .command('show <name>')
+    .description('show everything about one backup')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: JsonOption) => {
+      await runCommand(options, async ({ context, output }) => {
+        const backup = await context.get(BackupCatalog).show(name);
+        output.result(backup, () =>
+          backup.source === 'eider'
+            ? describe(backup)
+            : formatFields({ name: backup.name, created: backup.createdAt, stored: formatBytes(backup.bytes.stored) }),
+        );
+      });
+    });
+
+  program
+    .command('verify <name>')
+    .description('read every byte of a backup back and check it; exit status 3 when it is damaged')
+    .option('--json', 'print JSON')
+    .action(async (name: string, options: JsonOption) => {
+      await runCommand(options, async ({ context, output }) => {
+        const report = await context.get(VerifyService).verify(name);
+        output.result(report, () =>
+          report.ok
+            ? `${report.backup} is whole: ${formatBytes(report.bytes)} checked`
+            : `${report.backup} is DAMAGED:\n${report.damages.map(({ key, block, why }) => `  ${key}${block === undefined ? '' : ` block ${block}`}: ${why}`).join('\n')}`,
+        );
+        return report.ok ? EXIT_STATUS.done : EXIT_STATUS.unsound;
+      });
+    });
+
+  program
+    .command('retention')
+    .description('remove backups that are older than R2_BACKUP_RETENTION_DAYS')
+    .option('--dry-run', 'only tell what would be removed')
+    .option('--json', 'print JSON')
+    .action(async (options: JsonOption & { dryRun?: boolean }) => {
+      await runCommand(options, async ({ context, output }) => {
+        const report = await context.get(RetentionService).run({ dryRun: options.dryRun ?? false });
+        output.result(report, () =>
+          formatTable(
+            ['backup', report.dryRun ? 'would be' : 'was', 'because'],
+            report.backups.map(({ name, keep, reason }) => [name, keep ? 'kept' : 'removed', reason]),
+          ),
+        );
+      });
+    });
+}
+
+function listing(backups: readonly AnyBackupView[]): string {
+  return formatTable(
+    ['name', 'created', 'kind', 'trigger', 'database', 'stored', 'notes'],
+    backups.map((backup) => {
+      switch (backup.source) {
+        case 'eider':
+          return [
+            backup.name,
+            backup.createdAt,
+            backup.kind,
+            backup.trigger,
+            formatBytes(backup.database.size),
+            formatBytes(backup.bytes.stored),
+            [backup.pinned ? 'pinned' : '', backup.fork ? 'fork' : '', backup.label ?? ''].filter(Boolean).join(', '),
+          ];
+        case 'foreign':
+          return [backup.name, backup.createdAt, 'file', '-', '-', formatBytes(backup.bytes.stored), 'no manifest'];
+        case 'damaged':
+          return [backup.name, backup.createdAt, '-', '-', '-', '-', `DAMAGED: ${backup.code}`];
+      }
+    }),
+  );
+}
+
+function describe(backup: BackupView): string {
+  const { lineage, iteration, offset } = backup.position;
+  return formatFields({
+    name: backup.name,
+    created: backup.createdAt,
+    kind: backup.kind,
+    trigger: backup.trigger,
+    label: backup.label,
+    pinned: backup.pinned,
+    fork: backup.fork,
+    position: `iteration ${iteration}, offset ${offset}, lineage ${lineage}`,
+    parent: backup.parent,
+    database: `${backup.database.name}, ${formatBytes(backup.database.size)}, DuckDB ${backup.database.duckdbVersion}, schema ${backup.database.schemaVersion ?? '-'}`,
+    stored: `${formatBytes(backup.bytes.stored)}, ${formatBytes(backup.bytes.added)} added`,
+    took: `${backup.durations.totalMs} ms`,
+    host: backup.host,
+    tables: backup.tables.map(({ name, rows, exact }) => `${name} ${exact ? '' : '~'}${rows}`).join(', '),
+  });
+}

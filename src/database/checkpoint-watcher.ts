@@ -1,0 +1,70 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
+import { messageOf } from '../errors/eider-error.js';
+import { Clock } from '../runtime/clock.js';
+import { DatabaseService } from './database.service.js';
+
+/** How often the log is looked at, ms. */
+const LOOK_MS = 5_000;
+/** How long one try may wait for other transactions, ms. */
+const TRY_MS = 2_000;
+
+/** Makes a checkpoint when the log has grown: nothing else does, since DuckDB's own checkpoints are turned off. */
+@Injectable()
+export class CheckpointWatcher {
+  readonly #logger = new Logger('Checkpoint');
+  #stop: AbortController | undefined;
+  #loop: Promise<void> = Promise.resolve();
+  #blocked = false;
+
+  constructor(
+    @Inject(databaseConfig.KEY) private readonly config: DatabaseConfig,
+    private readonly database: DatabaseService,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Idempotent. */
+  start(): void {
+    if (this.#stop !== undefined) return;
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#loop = this.#run(stop.signal);
+  }
+
+  /** Joins a checkpoint under way. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stop?.abort();
+    this.#stop = undefined;
+    await this.#loop;
+  }
+
+  /** Looks at the log once; true when a checkpoint was made. */
+  async look(): Promise<boolean> {
+    if (!this.database.isOpen) return false;
+    const size = this.database.files.wal()?.size ?? 0;
+    if (size < this.config.checkpointWalBytes) return false;
+    const done = await this.database.checkpoint({ timeoutMs: TRY_MS });
+    if (!done && !this.#blocked) {
+      this.#logger.warn(
+        `the log has ${size} bytes and cannot be folded: a transaction that updates rows or changes the schema has been open since before, or a reader from before an update`,
+      );
+    }
+    this.#blocked = !done;
+    return done;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.look();
+      } catch (error) {
+        this.#logger.error(`the checkpoint failed: ${messageOf(error)}`);
+      }
+      try {
+        await this.clock.sleep(LOOK_MS, signal);
+      } catch {
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { type FileHeader, parseFileHeader } from '../duckdb-format/file-header.js';
+import { HEADERS_SIZE } from '../duckdb-format/layout.js';
+import { COMMIT_MARKER, parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
+import { EiderError } from '../errors/eider-error.js';
+import type { FilePosition } from '../duckdb-format/file-position.js';
+import { reading } from './inspect.js';
+
+/** A live write-ahead log, through the descriptor that is kept. */
+export interface LiveWal {
+  readonly descriptor: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly inode: bigint;
+}
+
+interface KeptLog {
+  readonly descriptor: number;
+  readonly inode: bigint;
+  /** Where the last walk ended: just after a commit marker, or 0. */
+  lastCommit: number;
+}
+
+/**
+ * The descriptors of the open database.
+ *
+ * POSIX locks belong to the process: closing *any* descriptor of the database file drops DuckDB's lock, and another
+ * process can then open the file for writing and delete the live log. So there is one descriptor per file, opened after
+ * DuckDB has opened it and closed after DuckDB has closed it (https://github.com/duckdb/duckdb-sqlite/issues/82).
+ */
+export class DatabaseDescriptors {
+  readonly #main: number;
+  #logs: KeptLog[] = [];
+
+  constructor(private readonly path: string) {
+    this.#main = openSync(path, 'r');
+  }
+
+  /** For reading at positions only, also from worker threads; never to be closed by the caller. */
+  mainDescriptor(): number {
+    return this.#main;
+  }
+
+  /** Bytes of the database file. */
+  size(): number {
+    return fstatSync(this.#main).size;
+  }
+
+  /** The headers as they are now. */
+  header(): FileHeader {
+    const result = parseFileHeader(reading(this.#main)(0, HEADERS_SIZE));
+    if (result.ok) return result.header;
+    throw new EiderError('DATABASE_CORRUPT', `${this.path} is damaged: ${result.detail}.`);
+  }
+
+  /** The live log; undefined while nothing was committed since the last checkpoint. */
+  wal(): LiveWal | undefined {
+    const log = this.#currentLog();
+    return log && { descriptor: log.descriptor, inode: log.inode, size: fstatSync(log.descriptor).size };
+  }
+
+  /** The last commit in the log. */
+  position(): FilePosition {
+    const { iteration } = this.header();
+    const log = this.#currentLog();
+    return { iteration, offset: log === undefined ? 0 : this.#lastCommit(log, iteration) };
+  }
+
+  /** Closes everything. Only after DuckDB has closed the database. */
+  close(): void {
+    for (const { descriptor } of this.#logs) closeSync(descriptor);
+    this.#logs = [];
+    closeSync(this.#main);
+  }
+
+  #currentLog(): KeptLog | undefined {
+    const status = statSync(`${this.path}.wal`, { bigint: true, throwIfNoEntry: false });
+    if (status === undefined) return undefined;
+    return this.#logs.find(({ inode }) => inode === status.ino) ?? this.#openLog();
+  }
+
+  #openLog(): KeptLog | undefined {
+    let descriptor: number;
+    try {
+      descriptor = openSync(`${this.path}.wal`, 'r');
+    } catch (error) {
+      // A checkpoint has folded it in this moment.
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw error;
+    }
+    // By now it can be another file than the one that was looked at, and one that is known: it is kept all the same.
+    const log = { descriptor, inode: fstatSync(descriptor, { bigint: true }).ino, lastCommit: 0 };
+    this.#closeReplacedLogs();
+    this.#logs.push(log);
+    return log;
+  }
+
+  /** A log without a name cannot be opened by another process any more, so its lock guards nothing. */
+  #closeReplacedLogs(): void {
+    this.#logs = this.#logs.filter(({ descriptor }) => {
+      if (fstatSync(descriptor).nlink > 0) return true;
+      closeSync(descriptor);
+      return false;
+    });
+  }
+
+  /** Goes on from the last commit known, unless that was taken back: a failed fsync makes DuckDB cut the log again. */
+  #lastCommit(log: KeptLog, iteration: number): number {
+    const read = reading(log.descriptor);
+    const { size } = fstatSync(log.descriptor);
+    const header = parseWalHeader(read(0, Math.min(size, WAL_HEADER_MOST)));
+    // Between the end of a checkpoint and the removal of its log, that log belongs to the iteration before.
+    if (header === undefined || (header.iteration !== undefined && header.iteration !== iteration)) return 0;
+    const from = this.#stillCommitted(log, size) ? log.lastCommit : header.end;
+    const { lastCommit } = walkWal(read, from, size);
+    log.lastCommit = Math.max(lastCommit, from === header.end ? 0 : from);
+    return log.lastCommit;
+  }
+
+  #stillCommitted({ descriptor, lastCommit }: KeptLog, size: number): boolean {
+    if (lastCommit === 0 || size < lastCommit) return false;
+    return reading(descriptor)(lastCommit - COMMIT_MARKER.length, COMMIT_MARKER.length).equals(COMMIT_MARKER);
+  }
+}

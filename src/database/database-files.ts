@@ -1,0 +1,74 @@
+import { access, readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** What a database knows of its own history. */
+export const stateFileOf = (database: string): string => `${database}.eider.json`;
+
+/**
+ * The files that make up one database: DuckDB finds the log by the name of the main file, so they move together.
+ * The main file comes last where they are put in place, first where they are taken away: a file without its log would
+ * open as an older state.
+ */
+export function filesOf(database: string): string[] {
+  return [`${database}.wal`, `${database}.wal.checkpoint`, `${database}.wal.recovery`, stateFileOf(database), database];
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Deletes a database that is only a working copy. */
+export async function removeDatabase(database: string): Promise<void> {
+  for (const file of [...filesOf(database), `${database}.tmp`, `${stateFileOf(database)}.tmp`]) {
+    await rm(file, { force: true, recursive: true });
+  }
+}
+
+const RESTORING = '.restoring-';
+const RESTORE_POINT = '.restore-point-';
+const QUARANTINE = '.unreadable-';
+
+/** Where a backup is fetched to: beside the database, on the same file system. */
+export function workingCopyOf(database: string, id: string): string {
+  return `${database}${RESTORING}${id}`;
+}
+
+/** The name that a replaced database gets. */
+export function setAsideName(database: string, now: Date, reason: 'restore-point' | 'unreadable'): string {
+  const time = now.toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 19).replace('.', '-');
+  return `${database}${reason === 'restore-point' ? RESTORE_POINT : QUARANTINE}${time}`;
+}
+
+/** Removes working copies that a killed restore left. Call it only while no restore runs. */
+export async function removeWorkingCopies(database: string): Promise<void> {
+  for (const name of await siblings(database, RESTORING)) await rm(name, { force: true, recursive: true });
+}
+
+/** Databases that were replaced, newest first; their logs and state files are not listed. */
+export async function restorePoints(database: string): Promise<string[]> {
+  const names = await siblings(database, RESTORE_POINT);
+  return names
+    .filter((name) => /\.restore-point-\d{8}-\d{6}-\d{3}$/.test(name))
+    .toSorted()
+    .reverse();
+}
+
+/** Keeps the newest restore points; returns the ones that were removed. */
+export async function pruneRestorePoints(database: string, keep: number): Promise<string[]> {
+  const surplus = (await restorePoints(database)).slice(keep);
+  for (const point of surplus) await removeDatabase(point);
+  return surplus;
+}
+
+async function siblings(database: string, infix: string): Promise<string[]> {
+  const folder = dirname(database);
+  const prefix = `${basename(database)}${infix}`;
+  if (!(await exists(folder))) return [];
+  return (await readdir(folder)).filter((name) => name.startsWith(prefix)).map((name) => join(folder, name));
+}

@@ -1,0 +1,260 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
+import { EiderError, messageOf } from '../errors/eider-error.js';
+import type { FilePosition } from '../duckdb-format/file-position.js';
+import { Clock } from '../runtime/clock.js';
+import { CheckpointControl } from './checkpoint-control.js';
+import { ConnectionPool } from './connection-pool.js';
+import type { DatabaseDescriptors } from './database-descriptors.js';
+import { Engine } from './engine.js';
+import { inspectDatabaseFile } from './inspect.js';
+import { isConflict, isFatal } from './query-error.js';
+import { ConnectionSession, type Session } from './session.js';
+import { upgradeInPlace } from './storage-upgrade.js';
+import { countTables, type TableCount } from './table-counts.js';
+import { WorkRegistry } from './work-registry.js';
+import { WriteGate } from './write-gate.js';
+
+export interface QueryOptions {
+  /** Bound on the whole work, ms; DUCKDB_QUERY_TIMEOUT_MS where absent, 0 for none. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface TransactionOptions extends QueryOptions {
+  /** How often to begin again after a conflict with another transaction; 0 where absent. The work must allow it. */
+  readonly retries?: number;
+}
+
+/** How long queries may take to end once they were interrupted, ms. */
+const INTERRUPT_MS = 10_000;
+
+/** The open database: what the rest of the application uses. */
+@Injectable()
+export class DatabaseService {
+  readonly #logger = new Logger('Database');
+  /** Absolute. */
+  readonly path: string;
+  readonly writeGate = new WriteGate();
+  readonly #work = new WorkRegistry();
+  #engine: Engine | undefined;
+  #pool: ConnectionPool | undefined;
+  #checkpoints: CheckpointControl | undefined;
+  #changing: Promise<void> = Promise.resolve();
+  #fatal: Error | undefined;
+
+  constructor(
+    @Inject(databaseConfig.KEY) private readonly config: DatabaseConfig,
+    private readonly clock: Clock,
+  ) {
+    this.path = resolve(config.path);
+  }
+
+  get isOpen(): boolean {
+    return this.#engine !== undefined;
+  }
+
+  /** The error with which DuckDB gave up; undefined while it has not. Only reopening the file helps. */
+  get fatal(): Error | undefined {
+    return this.#fatal;
+  }
+
+  /** The descriptors that are kept while the database is open. */
+  get files(): DatabaseDescriptors {
+    return this.#open().descriptors;
+  }
+
+  /**
+   * Opens DUCKDB_PATH, creating it where it is missing. Idempotent; joins the run in flight.
+   *
+   * @throws EiderError DATABASE_*
+   */
+  async open(): Promise<void> {
+    await this.#change(async () => {
+      if (this.#engine !== undefined) return;
+      await mkdir(dirname(this.path), { recursive: true }).catch((error: unknown) => {
+        throw new EiderError(
+          'DATABASE_PATH_INVALID',
+          `The folder of ${this.path} cannot be made: ${messageOf(error)}`,
+          { cause: error },
+        );
+      });
+      const isNew = await this.#inspect();
+      const engine = await Engine.open(this.path, isNew, this.config);
+      this.#engine = engine;
+      this.#pool = new ConnectionPool(engine, this.config.poolSize);
+      this.#checkpoints = new CheckpointControl(engine, this.clock);
+      this.#fatal = undefined;
+      this.#work.reopen();
+    });
+  }
+
+  /**
+   * Closes the database: new work is refused, work under way is waited for and then interrupted. Idempotent.
+   */
+  async close(): Promise<void> {
+    await this.#change(async () => {
+      const engine = this.#engine;
+      if (engine === undefined) return;
+      await this.#work.end(this.config.writeDrainTimeoutMs, INTERRUPT_MS);
+      this.#engine = undefined;
+      await this.#checkpoints?.close();
+      this.#pool?.close();
+      await engine.close();
+    });
+  }
+
+  /** Runs work that only reads. */
+  async read<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
+    return this.#withConnection((connection, check) => work(new ConnectionSession(connection, check)), options);
+  }
+
+  /** Runs work that writes; each statement commits by itself. Throws DATABASE_READ_ONLY while writes are held off. */
+  async write<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
+    return this.#gated(() => this.read(work, options));
+  }
+
+  /** Runs work in one transaction: all of it is committed, or none. Throws DATABASE_READ_ONLY while writes are held off. */
+  async transaction<T>(work: (session: Session) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    for (let left = options.retries ?? 0; ; left--) {
+      try {
+        return await this.#gated(() =>
+          this.#withConnection((connection, check) => inTransaction(connection, check, work), options),
+        );
+      } catch (error) {
+        if (left <= 0 || !isConflict(error)) throw error;
+      }
+    }
+  }
+
+  /**
+   * Holds writes off under a reason and waits for those under way; what does not end in time is interrupted and rolled
+   * back. When it returns, nothing writes.
+   */
+  async pauseWrites(reason: string): Promise<void> {
+    const { drained, inFlight } = await this.writeGate.close(reason, { drainMs: this.config.writeDrainTimeoutMs });
+    if (drained) return;
+    this.#logger.warn(`${inFlight} writes did not end in ${this.config.writeDrainTimeoutMs} ms and are rolled back`);
+    this.#work.interruptAll('closing');
+    await this.writeGate.drain(INTERRUPT_MS);
+  }
+
+  /** Lets writes in again. */
+  resumeWrites(reason: string): void {
+    this.writeGate.open(reason);
+  }
+
+  /** Runs work while no checkpoint can happen, not even a user's own. For seconds: old row versions pile up meanwhile. */
+  async guardCheckpoint<T>(work: () => Promise<T>): Promise<T> {
+    return this.#control().guard(work);
+  }
+
+  /** Folds the log; false when other transactions kept it from running until the time-out. */
+  async checkpoint(options: { readonly timeoutMs?: number } = {}): Promise<boolean> {
+    return this.#control().checkpoint(options.timeoutMs ?? 0);
+  }
+
+  /** Makes Eider's own checkpoints wait until the returned function is called. */
+  async holdCheckpoints(): Promise<() => void> {
+    return this.#control().hold();
+  }
+
+  /** The last commit in the files. */
+  position(): Promise<FilePosition> {
+    return Promise.resolve(this.files.position());
+  }
+
+  /** Every table with its exact number of rows. */
+  async tableCounts(): Promise<TableCount[]> {
+    const { catalog } = this.#open();
+    return this.read((session) => countTables(session, catalog), { timeoutMs: 0 });
+  }
+
+  #open(): Engine {
+    if (this.#engine === undefined) throw closed();
+    return this.#engine;
+  }
+
+  #control(): CheckpointControl {
+    if (this.#checkpoints === undefined || this.#engine === undefined) throw closed();
+    return this.#checkpoints;
+  }
+
+  async #inspect(): Promise<boolean> {
+    const facts = await inspectDatabaseFile(this.path);
+    if (facts.kind === 'refused' || facts.kind === 'unreadable') throw facts.error;
+    if (facts.kind === 'ok' && (await upgradeInPlace(this.path, facts.header, this.clock.now()))) {
+      this.#logger.log(
+        'the file was upgraded to a storage version that carries an identity; the original is kept beside it',
+      );
+    }
+    return facts.kind === 'missing';
+  }
+
+  async #gated<T>(work: () => Promise<T>): Promise<T> {
+    const leave = this.writeGate.enter();
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
+  async #withConnection<T>(
+    work: (connection: DuckDBConnection, check: () => void) => Promise<T>,
+    options: QueryOptions,
+  ): Promise<T> {
+    const pool = this.#pool;
+    if (pool === undefined || this.#engine === undefined) throw closed();
+    const timeoutMs = options.timeoutMs ?? this.config.queryTimeoutMs;
+    return this.#work.run(async (unit) => {
+      const connection = await pool.take();
+      let reusable = false;
+      try {
+        const result = await unit.on(connection, { timeoutMs, signal: options.signal }, () =>
+          work(connection, () => unit.check()),
+        );
+        reusable = true;
+        return result;
+      } catch (error) {
+        if (isFatal(error instanceof Error ? (error.cause ?? error) : error))
+          this.#fatal ??= new Error(messageOf(error));
+        throw error;
+      } finally {
+        pool.give(connection, reusable);
+      }
+    });
+  }
+
+  /** Opening and closing follow one another. */
+  async #change(work: () => Promise<void>): Promise<void> {
+    const result = this.#changing.then(work);
+    this.#changing = result.catch(() => {});
+    await result;
+  }
+}
+
+async function inTransaction<T>(
+  connection: DuckDBConnection,
+  check: () => void,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  await connection.run('BEGIN TRANSACTION');
+  try {
+    const result = await work(new ConnectionSession(connection, check));
+    check();
+    await connection.run('COMMIT');
+    return result;
+  } catch (error) {
+    // A failed statement has ended the transaction already; then there is nothing to roll back.
+    await connection.run('ROLLBACK').catch(() => {});
+    throw error;
+  }
+}
+
+function closed(): EiderError {
+  return new EiderError('DATABASE_CLOSED', 'The database is not open at the moment.', { retryAfterSeconds: 2 });
+}

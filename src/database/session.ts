@@ -1,0 +1,48 @@
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+
+/** Values that may be bound. They are never put into the text of a statement. */
+export type SqlValue = DuckDBValue;
+/** By position (`$1`, `?`) or by name (`$name`). */
+export type SqlParams = readonly SqlValue[] | Readonly<Record<string, SqlValue>>;
+
+/** A connection for the time of one piece of work. */
+export interface Session {
+  /** Runs a statement; the number of rows it changed. */
+  run(sql: string, params?: SqlParams): Promise<{ readonly rowsChanged: number }>;
+  /** All rows, as objects by column name; BIGINT comes as bigint, times as Date. */
+  all<T = Record<string, unknown>>(sql: string, params?: SqlParams): Promise<T[]>;
+  /** The first row; undefined where there is none. */
+  first<T = Record<string, unknown>>(sql: string, params?: SqlParams): Promise<T | undefined>;
+}
+
+/** A session on a connection of DuckDB. Results are read whole: an open stream would hold the file open. */
+export class ConnectionSession implements Session {
+  constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly beforeStatement: () => void = () => {},
+  ) {}
+
+  async run(sql: string, params?: SqlParams): Promise<{ readonly rowsChanged: number }> {
+    this.beforeStatement();
+    const result = await this.connection.run(sql, mutable(params));
+    return { rowsChanged: result.rowsChanged };
+  }
+
+  async all<T = Record<string, unknown>>(sql: string, params?: SqlParams): Promise<T[]> {
+    this.beforeStatement();
+    const reader = await this.connection.runAndReadAll(sql, mutable(params));
+    // The caller names the columns in the statement, so only the caller knows their types.
+    return reader.getRowObjectsJS() as T[];
+  }
+
+  async first<T = Record<string, unknown>>(sql: string, params?: SqlParams): Promise<T | undefined> {
+    return (await this.all<T>(sql, params))[0];
+  }
+}
+
+function mutable(params: SqlParams | undefined): SqlValue[] | Record<string, SqlValue> | undefined {
+  if (params === undefined) return undefined;
+  return Array.isArray(params)
+    ? [...(params as readonly SqlValue[])]
+    : { ...(params as Readonly<Record<string, SqlValue>>) };
+}

@@ -1,0 +1,73 @@
+import { duckdbChecksum } from './checksum.js';
+import { BLOCK_SIZE, HEADER_SIZE, HEADERS_SIZE, toSafeInteger } from './layout.js';
+
+/** First file version that carries an identity and binds its log to it: STORAGE_VERSION v1.4.0. */
+export const FIRST_VERSION_WITH_IDENTITY = 67;
+/** Newest file version that DuckDB 1.5 writes: STORAGE_VERSION v1.5.0. */
+export const NEWEST_VERSION = 68;
+
+/** What the three headers of a database file tell. */
+export interface FileHeader {
+  /** File version: 64 to 68 so far. */
+  readonly version: number;
+  /** DuckDB version that created the file, as written there. */
+  readonly library: string;
+  /** Identity of the database, 32 hex digits; all zeros below version 67. */
+  readonly identifier: string;
+  /** Checkpoint counter of the header in force. */
+  readonly iteration: number;
+  /** Blocks in use or free; what lies behind them in the file is free. */
+  readonly blockCount: number;
+  /** Pointer to the free list: block id in the low 56 bits, sub-block in the high 8. */
+  readonly freeList: bigint;
+}
+
+/** Why bytes are not the headers of a database that this code can work with. */
+export type HeaderProblem = 'not-duckdb' | 'corrupt' | 'newer' | 'encrypted' | 'block-size';
+
+export type HeaderResult =
+  | { readonly ok: true; readonly header: FileHeader }
+  | { readonly ok: false; readonly problem: HeaderProblem; readonly detail: string };
+
+const MAGIC = 'DUCK';
+
+/**
+ * Reads the first 12,288 bytes of a database file.
+ *
+ * Of the two database headers the one with the higher iteration is in force; one that is torn is passed over, as DuckDB
+ * does not, so that a file is called corrupt only when neither is whole.
+ */
+export function parseFileHeader(bytes: Buffer): HeaderResult {
+  const no = (problem: HeaderProblem, detail: string): HeaderResult => ({ ok: false, problem, detail });
+  if (bytes.length < HEADERS_SIZE) return no('not-duckdb', `it has only ${bytes.length} bytes`);
+  if (bytes.toString('latin1', 8, 12) !== MAGIC) return no('not-duckdb', 'it does not begin as a DuckDB database does');
+  if (!isWhole(bytes, 0)) return no('corrupt', 'the checksum of its main header is wrong');
+  const version = toSafeInteger(bytes.readBigUInt64LE(12));
+  if (version > NEWEST_VERSION)
+    return no('newer', `file version ${version}, this DuckDB writes up to ${NEWEST_VERSION}`);
+  if ((bytes.readBigUInt64LE(20) & 1n) === 1n) return no('encrypted', 'its headers are encrypted');
+  const slots = [HEADER_SIZE, 2 * HEADER_SIZE].filter((offset) => isWhole(bytes, offset));
+  const active = slots.toSorted((a, b) => Number(bytes.readBigUInt64LE(b + 8) - bytes.readBigUInt64LE(a + 8)))[0];
+  if (active === undefined) return no('corrupt', 'the checksums of both its database headers are wrong');
+  const blockSize = toSafeInteger(bytes.readBigUInt64LE(active + 40));
+  if (blockSize !== BLOCK_SIZE) return no('block-size', `its blocks have ${blockSize} bytes in place of ${BLOCK_SIZE}`);
+  return {
+    ok: true,
+    header: {
+      version,
+      library: text(bytes, 52, 32),
+      identifier: version >= FIRST_VERSION_WITH_IDENTITY ? bytes.toString('hex', 124, 140) : '0'.repeat(32),
+      iteration: toSafeInteger(bytes.readBigUInt64LE(active + 8)),
+      blockCount: toSafeInteger(bytes.readBigUInt64LE(active + 32)),
+      freeList: bytes.readBigUInt64LE(active + 24),
+    },
+  };
+}
+
+function isWhole(bytes: Buffer, offset: number): boolean {
+  return bytes.readBigUInt64LE(offset) === duckdbChecksum(bytes.subarray(offset + 8, offset + HEADER_SIZE));
+}
+
+function text(bytes: Buffer, offset: number, length: number): string {
+  return bytes.toString('latin1', offset, offset + length).replace(/\0.*$/, '');
+}

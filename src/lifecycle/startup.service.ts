@@ -1,0 +1,79 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { BackupScheduler } from '../backup/backup-scheduler.js';
+import { BackupService } from '../backup/backup.service.js';
+import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { CheckpointWatcher } from '../database/checkpoint-watcher.js';
+import { DatabaseService } from '../database/database.service.js';
+import { Migrator } from '../database/migrator.js';
+import { Seeder } from '../database/seeder.js';
+import { messageOf } from '../errors/eider-error.js';
+import { Lineage } from '../lineage/lineage.js';
+import { RestoreAtStart, type StartOutcome } from '../restore/restore-at-start.js';
+import { LateDecision } from '../restore/late-decision.js';
+
+/** What must happen before the service serves: restore, open, migrate, seed; then the schedules. */
+@Injectable()
+export class StartupService {
+  readonly #logger = new Logger('Start');
+  #outcome: StartOutcome | undefined;
+
+  constructor(
+    @Inject(backupConfig.KEY) private readonly config: BackupConfig,
+    private readonly restore: RestoreAtStart,
+    private readonly late: LateDecision,
+    private readonly database: DatabaseService,
+    private readonly lineage: Lineage,
+    private readonly migrator: Migrator,
+    private readonly seeder: Seeder,
+    private readonly backups: BackupService,
+    private readonly scheduler: BackupScheduler,
+    private readonly checkpoints: CheckpointWatcher,
+  ) {}
+
+  /** What the start decided and did; undefined before `run`. Served in health. */
+  get outcome(): StartOutcome | undefined {
+    return this.#outcome;
+  }
+
+  async run(): Promise<void> {
+    this.#warnOfDeprecation();
+    await this.open();
+    this.checkpoints.start();
+    this.scheduler.start();
+  }
+
+  /** Brings the database back where that is needed, opens it and brings its schema up to date. */
+  async open(): Promise<void> {
+    const outcome = await this.restore.run();
+    this.#outcome = outcome;
+    if (outcome.newest !== undefined) this.backups.noteNewest(outcome.newest);
+    this.backups.requireBeforeShipping(() => this.late.settle(outcome.decision));
+    await this.database.open();
+    await this.lineage.begin({ path: this.database.path, identifier: this.database.files.header().identifier });
+    await this.#migrate(outcome.decision.action === 'create');
+    await this.seeder.seed();
+  }
+
+  async #migrate(isNew: boolean): Promise<void> {
+    const { pending } = await this.migrator.plan();
+    if (pending.length === 0) return;
+    if (!isNew && this.config.enabled) await this.#backUpBeforeMigration();
+    await this.migrator.migrate();
+  }
+
+  /** A migration is one transaction and takes itself back; the backup is for what a correct one turns out to have broken. */
+  async #backUpBeforeMigration(): Promise<void> {
+    try {
+      await this.backups.create({ trigger: 'migration', onlyIfChanged: true });
+    } catch (error) {
+      this.#logger.warn(`no backup could be taken before the migration, which goes on: ${messageOf(error)}`);
+    }
+  }
+
+  #warnOfDeprecation(): void {
+    if (this.config.retentionFromDeprecatedName) {
+      this.#logger.warn('BACKUP_RETENTION_DAYS is deprecated: use R2_BACKUP_RETENTION_DAYS');
+    }
+    if (!this.config.enabled) this.#logger.warn('BACKUP_ENABLED=false: no backups are taken, nothing is protected');
+  }
+}

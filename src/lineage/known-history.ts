@@ -1,0 +1,25 @@
+import { compareBackupNames, parseBackupName } from '../repository/backup-name.js';
+import type { LineageState } from './state-file.js';
+
+/** What identifies a backup and who wrote it. */
+export interface WrittenBackup {
+  readonly name: string;
+  readonly writer: string;
+}
+
+/**
+ * Whether the newest backup holds nothing that the local history does not know of.
+ *
+ * If not, another process wrote to the repository: the local database is behind it, or both have diverged.
+ *
+ * @param names - all backups in the repository
+ */
+export function knowsNewest(state: LineageState, newest: WrittenBackup, names: readonly string[]): boolean {
+  // A crash between the commit of a backup and the state file leaves a backup of ours that the state does not name.
+  if (newest.name === state.head || newest.writer === state.writer) return true;
+  if (state.head === null || names.includes(state.head)) return false;
+  // The one known last is gone. Where it was newer than all that are left, what came after it was removed with it.
+  const head = parseBackupName(state.head);
+  const left = parseBackupName(newest.name);
+  return head !== undefined && left !== undefined && compareBackupNames(head, left) > 0;
+}

@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import type { BlockPool } from '../block-pool/block-pool.js';
+import type { DecodeFrame } from '../block-pool/block-tasks.js';
+import { inOrder } from '../block-pool/in-order.js';
+import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
+import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
+import type { Progress } from '../operations/operation.js';
+import { writeFully } from '../runtime/write-fully.js';
+import { decompressor } from './decompress.js';
+import type { Frame, Manifest } from './manifest.js';
+import type { Repository } from './repository.js';
+
+/** Neighbouring frames are read together up to this many stored bytes. */
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+/** Segments being fetched and decoded at once: memory stays under four times 8 MiB. */
+const SEGMENTS_AT_ONCE = 4;
+
+/** Something in the store that is not what the manifest says. */
+export interface Damage {
+  readonly key: string;
+  readonly why: string;
+  /** Block of the database file; -1 for its headers. */
+  readonly block?: number;
+}
+
+interface PlacedFrame extends Frame {
+  readonly block: number;
+  readonly target: { readonly offset: number; readonly length: number };
+}
+
+interface Segment {
+  readonly pack: string;
+  readonly start: number;
+  readonly end: number;
+  readonly frames: readonly PlacedFrame[];
+}
+
+/** Reads a backup's image: every block is checked against its SHA-256, and written where a file is given. */
+export class ImageReader {
+  constructor(
+    private readonly repository: Repository,
+    private readonly pool: BlockPool,
+  ) {}
+
+  /**
+   * Reads the database file of a backup.
+   *
+   * @param file - undefined checks only
+   * @returns what is damaged or missing; a store that cannot be reached is thrown
+   */
+  async readMain(
+    manifest: Manifest,
+    file: FileHandle | undefined,
+    progress: Progress,
+    signal?: AbortSignal,
+  ): Promise<Damage[]> {
+    const damages: Damage[] = [];
+    for await (const found of inOrder(this.#segments(manifest), SEGMENTS_AT_ONCE, async (segment) => {
+      signal?.throwIfAborted();
+      const damage = await this.#readSegment(manifest, segment, file, signal);
+      progress.advance(segment.frames.reduce((sum, { target }) => sum + target.length, 0));
+      return damage;
+    })) {
+      damages.push(...found);
+    }
+    return damages;
+  }
+
+  /** Reads the log of a backup, where it has one. As `readMain`. */
+  async readWal(manifest: Manifest, file: FileHandle | undefined, signal?: AbortSignal): Promise<Damage[]> {
+    const { wal } = manifest;
+    if (wal === null) return [];
+    const hash = createHash('sha256');
+    let length = 0;
+    try {
+      const { stream } = await this.repository.store.open(wal.key, signal === undefined ? {} : { signal });
+      await pipeline(stream, decompressor(manifest.compression === 'zstd' ? 'zstd' : 'plain'), async (chunks) => {
+        for await (const chunk of chunks) {
+          hash.update(chunk);
+          if (file !== undefined) await writeFully(file, chunk, length);
+          length += chunk.length;
+        }
+      });
+    } catch (error) {
+      if (isEiderError(error) && error.code !== 'STORE_NOT_FOUND') throw error;
+      return [{ key: wal.key, why: messageOf(error) }];
+    }
+    const whole = length === wal.length && hash.digest('hex') === wal.sha256;
+    return whole ? [] : [{ key: wal.key, why: 'does not match its SHA-256' }];
+  }
+
+  /** A read that finds damage is made once more: bytes can be flipped on their way, too. */
+  async #readSegment(
+    manifest: Manifest,
+    segment: Segment,
+    file: FileHandle | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Damage[]> {
+    const first = await this.#tryReadSegment(manifest, segment, file, signal);
+    return first.length === 0 ? first : this.#tryReadSegment(manifest, segment, file, signal);
+  }
+
+  async #tryReadSegment(
+    manifest: Manifest,
+    { pack, start, end, frames }: Segment,
+    file: FileHandle | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Damage[]> {
+    let stored: Buffer;
+    try {
+      stored = await this.repository.store.read(pack, { range: { start, end }, ...(signal && { signal }) });
+    } catch (error) {
+      if (!isEiderError(error, 'STORE_NOT_FOUND') && !isEiderError(error, 'STORE_CORRUPT')) throw error;
+      return [{ key: pack, why: messageOf(error) }];
+    }
+    const task = frames.map(({ offset, length, sha256, target }): DecodeFrame => ({
+      start: offset - start,
+      length,
+      sha256,
+      target,
+    }));
+    const { damaged } = await this.pool.decode({
+      descriptor: file?.fd,
+      compression: manifest.compression,
+      stored,
+      frames: task,
+    });
+    return damaged.map(({ index, why }) => ({ key: pack, why, block: frames[index]?.block ?? -1 }));
+  }
+
+  async *#segments(manifest: Manifest): AsyncGenerator<Segment, void, void> {
+    let run: PlacedFrame[] = [];
+    for await (const frame of this.#frames(manifest)) {
+      const first = run[0];
+      const last = run.at(-1);
+      const joins = last?.pack === frame.pack && last.offset + last.length === frame.offset;
+      const full = first !== undefined && frame.offset + frame.length - first.offset > SEGMENT_BYTES;
+      if (run.length > 0 && (!joins || full)) {
+        yield segmentOf(run);
+        run = [];
+      }
+      run.push(frame);
+    }
+    if (run.length > 0) yield segmentOf(run);
+  }
+
+  async *#frames(manifest: Manifest): AsyncGenerator<PlacedFrame, void, void> {
+    const { size, header } = manifest.database;
+    yield { ...header, block: -1, target: { offset: 0, length: HEADERS_SIZE } };
+    let block = 0;
+    for await (const extent of this.repository.extents(manifest)) {
+      for (const frame of extent.frames) {
+        const offset = HEADERS_SIZE + block * BLOCK_SIZE;
+        yield { ...frame, block, target: { offset, length: Math.min(BLOCK_SIZE, size - offset) } };
+        block++;
+      }
+    }
+    if (block !== manifest.database.blocks) {
+      throw new EiderError(
+        'EXTENT_CORRUPT',
+        `The block tables of ${manifest.name} hold ${block} blocks in place of ${manifest.database.blocks}.`,
+      );
+    }
+  }
+}
+
+function segmentOf(frames: readonly PlacedFrame[]): Segment {
+  const first = frames[0];
+  const last = frames.at(-1);
+  if (first === undefined || last === undefined) throw new RangeError('a segment has at least one frame');
+  return { pack: first.pack, start: first.offset, end: last.offset + last.length, frames };
+}

@@ -1,0 +1,14 @@
+import { Module } from '@nestjs/common';
+import { BackupModule } from '../backup/backup.module.js';
+import { LateDecision } from './late-decision.js';
+import { OnlineRestore } from './online-restore.service.js';
+import { RestoreAtStart } from './restore-at-start.js';
+import { RestoreService } from './restore.service.js';
+
+/** Plans and makes restores, and decides at a start. */
+@Module({
+  imports: [BackupModule],
+  providers: [RestoreService, OnlineRestore, RestoreAtStart, LateDecision],
+  exports: [RestoreService, OnlineRestore, RestoreAtStart, LateDecision, BackupModule],
+})
+export class RestoreModule {}

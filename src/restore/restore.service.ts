@@ -1,0 +1,240 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { stat, statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { BlockPool } from '../block-pool/block-pool.js';
+import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
+import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
+import { catalogNameOf } from '../database/catalog-name.js';
+import { inspectDatabaseFile } from '../database/inspect.js';
+import { upgradeStorage } from '../database/storage-upgrade.js';
+import { EiderError } from '../errors/eider-error.js';
+import { writeState } from '../lineage/state-file.js';
+import { NO_PROGRESS, type Progress } from '../operations/operation.js';
+import { type FoundBackup, Repository } from '../repository/repository.js';
+import { Clock } from '../runtime/clock.js';
+import { checkDatabase } from '../database/database-check.js';
+import { exists, pruneRestorePoints, removeDatabase, setAsideName, workingCopyOf } from '../database/database-files.js';
+import { ImageFetch } from './image-fetch.js';
+import { planRestore, type RestorePlan } from './restore-plan.js';
+import { type RestoredFile, stateAfterRestore } from './restored-state.js';
+import { DatabaseSwap } from '../database/swap.js';
+
+/** A restored database that is not in place yet. */
+export interface WorkingCopy {
+  readonly found: FoundBackup;
+  readonly path: string;
+}
+
+/** What a restore did. */
+export interface RestoreReport {
+  readonly backup: string;
+  readonly database: string;
+  readonly bytes: number;
+  readonly durationMs: number;
+  /** The database that was replaced; null where there was none. */
+  readonly restorePoint: string | null;
+}
+
+export interface OfflineOptions {
+  readonly progress?: Progress;
+  readonly signal?: AbortSignal;
+  /** The file in place cannot be read: it is kept under a name that says so. */
+  readonly quarantine?: boolean;
+}
+
+/** Brings backups back as files: beside the database, in its place while it is closed, or anywhere else. */
+@Injectable()
+export class RestoreService {
+  readonly #logger = new Logger('Restore');
+  readonly #fetch: ImageFetch;
+  readonly database: string;
+  #bytesPerSecond: number | undefined;
+  #busy = false;
+
+  constructor(
+    @Inject(databaseConfig.KEY) config: DatabaseConfig,
+    @Inject(restoreConfig.KEY) private readonly policy: RestoreConfig,
+    private readonly repository: Repository,
+    private readonly clock: Clock,
+    pool: BlockPool,
+  ) {
+    this.database = resolve(config.path);
+    this.#fetch = new ImageFetch(repository, pool);
+  }
+
+  /** The backup that a user means. Throws BACKUP_NOT_FOUND, MANIFEST_CORRUPT. */
+  async find(selection: { readonly backup: string } | { readonly latest: true }): Promise<FoundBackup> {
+    if ('backup' in selection) return this.repository.find(selection.backup);
+    const listing = await this.repository.list();
+    const manifest = await this.repository.newest(listing.backups);
+    if (manifest !== undefined) return { kind: 'eider', manifest };
+    const foreign = listing.foreign[0];
+    if (foreign !== undefined) return { kind: 'foreign', foreign };
+    throw new EiderError('BACKUP_NOT_FOUND', 'The repository holds no backup.');
+  }
+
+  /** What restoring would do; nothing is fetched. */
+  async plan(found: FoundBackup, target: string = this.database): Promise<RestorePlan> {
+    const listing = await this.repository.list();
+    const newest = await this.repository.newest(listing.backups);
+    const { bavail, bsize } = await statfs(dirname(resolve(target)));
+    return planRestore(found, {
+      newest: newest?.name,
+      bytesFree: bavail * bsize,
+      bytesPerSecond: this.#bytesPerSecond,
+    });
+  }
+
+  /** One restore at a time. Throws RESTORE_IN_PROGRESS. */
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#busy) throw new EiderError('RESTORE_IN_PROGRESS', 'A restore is running already.');
+    this.#busy = true;
+    try {
+      return await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  /**
+   * Fetches a backup beside `target`, checks it, and leaves one file without a log.
+   *
+   * On failure nothing is left behind.
+   *
+   * @throws EiderError RESTORE_NO_SPACE, BACKUP_DAMAGED, RESTORE_CHECK_FAILED, STORE_*
+   */
+  async prepare(
+    found: FoundBackup,
+    progress: Progress = NO_PROGRESS,
+    signal?: AbortSignal,
+    target: string = this.database,
+  ): Promise<WorkingCopy> {
+    const plan = await this.plan(found, target);
+    if (plan.bytesFree < plan.bytesNeeded) {
+      throw new EiderError(
+        'RESTORE_NO_SPACE',
+        `Restoring ${plan.backup} needs ${plan.bytesNeeded} bytes on the disk of ${dirname(target)}; ${plan.bytesFree} are free.`,
+        { details: { needed: plan.bytesNeeded, free: plan.bytesFree } },
+      );
+    }
+    const path = workingCopyOf(target, randomUUID().slice(0, 8));
+    const started = this.clock.monotonicMs();
+    try {
+      progress.step('fetch');
+      await this.#fetch.fetch(found, path, progress, signal);
+      const seconds = Math.max(0.001, (this.clock.monotonicMs() - started) / 1000);
+      this.#bytesPerSecond = (plan.databaseBytes ?? plan.bytesToFetch) / seconds;
+      progress.step('check');
+      await this.#check(found, path, signal);
+      return { found, path };
+    } catch (error) {
+      await removeDatabase(path);
+      throw error;
+    }
+  }
+
+  /** Writes the history of a working copy beside it: the last step that needs the store. */
+  async recordHistory(copy: WorkingCopy): Promise<void> {
+    const facts = await this.#identify(copy.path);
+    const listing = await this.repository.list();
+    const newest = await this.repository.newest(listing.backups);
+    await writeState(copy.path, stateAfterRestore(copy.found, facts, newest?.name));
+  }
+
+  /**
+   * Puts a working copy in the place of the database, which must be closed.
+   *
+   * The swap does not count before its `commit`: a kill until then brings the old database back at the next start.
+   */
+  async swapIn(
+    copy: WorkingCopy,
+    reason: 'restore-point' | 'unreadable',
+  ): Promise<{ swap: DatabaseSwap; aside: string | null }> {
+    const aside = setAsideName(this.database, this.clock.now(), reason);
+    const replaces = await exists(this.database);
+    const swap = await DatabaseSwap.begin(this.database, copy.path, aside);
+    return { swap, aside: replaces ? aside : null };
+  }
+
+  /**
+   * Restores into a file that is not the database.
+   *
+   * @throws EiderError REQUEST_INVALID when the file exists
+   */
+  async toFile(found: FoundBackup, file: string, progress?: Progress, signal?: AbortSignal): Promise<RestoreReport> {
+    const started = this.clock.monotonicMs();
+    const target = resolve(file);
+    if (await exists(target)) {
+      throw new EiderError('REQUEST_INVALID', `${target} exists already; nothing is ever overwritten.`);
+    }
+    const copy = await this.prepare(found, progress, signal, target);
+    const placed = await DatabaseSwap.begin(target, copy.path, `${copy.path}.none`);
+    await placed.commit();
+    return this.report(copy, started, null, target);
+  }
+
+  /** Restores in the place of a database that nobody has open. */
+  async offline(found: FoundBackup, options: OfflineOptions = {}): Promise<RestoreReport> {
+    const started = this.clock.monotonicMs();
+    const copy = await this.prepare(found, options.progress, options.signal);
+    await this.recordHistory(copy);
+    options.signal?.throwIfAborted();
+    const { swap, aside } = await this.swapIn(copy, options.quarantine === true ? 'unreadable' : 'restore-point');
+    await swap.commit();
+    await this.prune();
+    return this.report(copy, started, aside);
+  }
+
+  async report(
+    copy: WorkingCopy,
+    started: number,
+    aside: string | null,
+    database = this.database,
+  ): Promise<RestoreReport> {
+    const { size } = await stat(database);
+    const report: RestoreReport = {
+      backup: nameOf(copy.found),
+      database,
+      bytes: size,
+      durationMs: Math.round(this.clock.monotonicMs() - started),
+      restorePoint: aside,
+    };
+    this.#logger.log(`restored ${report.backup} to ${database}: ${size} bytes in ${report.durationMs} ms`);
+    return report;
+  }
+
+  /** Removes a working copy that was not, or not finally, put in place. */
+  async discard(copy: WorkingCopy): Promise<void> {
+    await removeDatabase(copy.path);
+  }
+
+  /** Removes surplus restore points; a failure is only logged, since the restore itself is done. */
+  async prune(): Promise<void> {
+    try {
+      const removed = await pruneRestorePoints(this.database, this.policy.restorePointsKeep);
+      if (removed.length > 0) this.#logger.log(`removed ${removed.length} old restore points`);
+    } catch (error) {
+      this.#logger.warn(`old restore points could not be removed: ${String(error)}`);
+    }
+  }
+
+  async #identify(path: string): Promise<RestoredFile> {
+    const facts = await inspectDatabaseFile(path);
+    if (facts.kind === 'ok') return { identifier: facts.header.identifier, position: facts.position };
+    throw new EiderError('RESTORE_CHECK_FAILED', `The restored file ${path} is not a database (${facts.kind}).`);
+  }
+
+  /** Files without a manifest are always opened: nothing else tells whether they are whole. */
+  async #check(found: FoundBackup, path: string, signal?: AbortSignal): Promise<void> {
+    if (found.kind === 'eider' && !this.policy.validate) return;
+    const task = { path, catalog: catalogNameOf(this.database) };
+    await checkDatabase(task, found.kind === 'eider' ? found.manifest.tables : undefined, signal);
+    if (found.kind === 'foreign') await upgradeStorage(path);
+  }
+}
+
+/** The name by which the user knows a backup. */
+export function nameOf(found: FoundBackup): string {
+  return found.kind === 'eider' ? found.manifest.name : found.foreign.name;
+}
