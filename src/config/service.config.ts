@@ -15,6 +15,9 @@ export const serviceConcern = concern(
       about: 'The port that the HTTP server listens on; 0 takes a free one.',
       unit: 'port',
     }),
+    TRUST_PROXY_HOPS: whole(0, [0, 16], {
+      about: 'How many proxies of your own stand before the service; their X-Forwarded-For tells the client address.',
+    }),
     LOG_FORMAT: choice('text', ['text', 'json'], { about: 'How log lines are written.' }),
     LOG_LEVEL: choice('log', ['error', 'warn', 'log', 'debug', 'verbose'], {
       about: 'The least severe line that is logged.',
@@ -34,6 +37,7 @@ export const serviceConcern = concern(
     production: env.NODE_ENV === 'production',
     host: env.HOST,
     port: env.PORT,
+    trustProxyHops: env.TRUST_PROXY_HOPS,
     logFormat: env.LOG_FORMAT,
     logLevel: env.LOG_LEVEL,
     openApi: env.OPENAPI_ENABLED ?? env.NODE_ENV !== 'production',

@@ -1,0 +1,61 @@
+import { ConsoleLogger, type LogLevel } from '@nestjs/common';
+import type { Environment } from './concern.js';
+import { CONCERNS } from './configuration.js';
+import type { ServiceConfig } from './service.config.js';
+
+/** From the most severe on. */
+const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', 'verbose'];
+
+/** Properties whose value is never logged, wherever they stand. */
+const REDACTED = ['authorization', 'cookie', 'password', 'secret', 'accessKeyId', 'secretAccessKey', 'apiKey', 'token'];
+
+const CENSOR = '[REDACTED]';
+
+/** Shorter values would be masked out of ordinary words. */
+const SHORTEST_SECRET = 6;
+
+/** The console logger, with every secret of the configuration masked in messages and stack traces, too. */
+export class ServiceLogger extends ConsoleLogger {
+  readonly #secrets: readonly string[];
+
+  constructor(config: Pick<ServiceConfig, 'logFormat' | 'logLevel'>, secrets: readonly string[]) {
+    super({
+      json: config.logFormat === 'json',
+      flattenParams: true,
+      prefix: 'Eider',
+      logLevels: LEVELS.slice(0, LEVELS.indexOf(config.logLevel) + 1),
+      redact: { paths: REDACTED, censor: CENSOR },
+    });
+    this.#secrets = secrets;
+  }
+
+  protected override formatMessage(...parts: Parameters<ConsoleLogger['formatMessage']>): string {
+    return this.#mask(super.formatMessage(...parts));
+  }
+
+  protected override stringifyJsonLogObject(entry: Record<string, unknown>): string {
+    return this.#mask(super.stringifyJsonLogObject(entry));
+  }
+
+  protected override printStackTrace(stack: string): void {
+    super.printStackTrace(typeof stack === 'string' ? this.#mask(stack) : stack);
+  }
+
+  #mask(line: string): string {
+    return this.#secrets.reduce((masked, secret) => masked.replaceAll(secret, CENSOR), line);
+  }
+}
+
+/** The logger of the service. */
+export function createLogger(config: Pick<ServiceConfig, 'logFormat' | 'logLevel'>, env: Environment): ServiceLogger {
+  return new ServiceLogger(config, secretsOf(env));
+}
+
+/** The values of all secret variables, as they are and as JSON writes them. */
+function secretsOf(env: Environment): readonly string[] {
+  const values = CONCERNS.flatMap((concern) =>
+    [...concern.variables()].flatMap(([name, { secret }]) => (secret === true ? [env[name]?.trim() ?? ''] : [])),
+  );
+  const forms = values.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
+  return [...new Set(forms)].filter((value) => value.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
+}
