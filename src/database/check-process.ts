@@ -1,4 +1,5 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { messageOf } from '../errors/eider-error.js';
 import { quoteIdentifier as identifier, quoteLiteral as literal } from './catalog-name.js';
 import type { CheckedTable, CheckReply, CheckTask } from './check-task.js';
 
@@ -12,7 +13,7 @@ process.once('message', (task: CheckTask) => {
   void check(task)
     .catch((error: unknown): CheckReply => ({
       ok: false,
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
     }))
     .then((reply) => {
       // The parent may be gone; then nobody waits for an answer.

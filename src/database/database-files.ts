@@ -1,5 +1,6 @@
 import { access, readdir, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isMissing } from '../errors/system-error.js';
 
 /** What a database knows of its own history. */
 export const stateFileOf = (database: string): string => `${database}.eider.json`;
@@ -18,7 +19,7 @@ export async function exists(path: string): Promise<boolean> {
     await access(path);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (isMissing(error)) return false;
     throw error;
   }
 }
