@@ -2,6 +2,7 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { messageOf } from '../errors/eider-error.js';
 import { catalogNameOf, quoteIdentifier, quoteLiteral } from './catalog-name.js';
 import { DatabaseDescriptors } from './database-descriptors.js';
+import { claimFile } from './open-files.js';
 import { describeOpenError } from './query-error.js';
 
 export interface EngineOptions {
@@ -19,9 +20,6 @@ const SETTINGS = [
   'SET GLOBAL wal_autocheckpoint_entries = 0',
 ];
 
-/** Files that an engine of this process has open: DuckDB itself would open one twice and corrupt it. */
-const openFiles = new Set<string>();
-
 /**
  * One open database: an in-memory DuckDB instance that the file is attached to.
  *
@@ -35,6 +33,7 @@ export class Engine {
     readonly descriptors: DatabaseDescriptors,
     private readonly instance: DuckDBInstance,
     private readonly keeper: DuckDBConnection,
+    private readonly release: () => void,
   ) {}
 
   /**
@@ -44,8 +43,7 @@ export class Engine {
    * @throws EiderError DATABASE_LOCKED, DATABASE_CORRUPT, DATABASE_DISK_FULL, DATABASE_PATH_INVALID
    */
   static async open(path: string, isNew: boolean, options: EngineOptions): Promise<Engine> {
-    if (openFiles.has(path)) throw describeOpenError(new Error('Conflicting lock is held in this process'), path);
-    openFiles.add(path);
+    const claim = claimFile(path);
     const catalog = catalogNameOf(path);
     let instance: DuckDBInstance | undefined;
     let keeper: DuckDBConnection | undefined;
@@ -58,11 +56,12 @@ export class Engine {
       for (const setting of SETTINGS) await keeper.run(setting);
       const version = isNew ? " (STORAGE_VERSION 'latest')" : '';
       await keeper.run(`ATTACH ${quoteLiteral(path)} AS ${quoteIdentifier(catalog)}${version}`);
-      return new Engine(path, catalog, new DatabaseDescriptors(path), instance, keeper);
+      claim.opened();
+      return new Engine(path, catalog, new DatabaseDescriptors(path), instance, keeper, claim.closed);
     } catch (error) {
       keeper?.closeSync();
       instance?.closeSync();
-      openFiles.delete(path);
+      claim.closed();
       throw describeOpenError(error, path);
     }
   }
@@ -89,7 +88,7 @@ export class Engine {
       this.keeper.closeSync();
       this.instance.closeSync();
       this.descriptors.close();
-      openFiles.delete(this.path);
+      this.release();
     }
   }
 }

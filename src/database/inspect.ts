@@ -6,8 +6,10 @@ import { blockOffset, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import { parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
 import type { ErrorCode } from '../errors/catalogue.js';
 import { EiderError, messageOf } from '../errors/eider-error.js';
+import { isMissing } from '../errors/system-error.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';
 import { lockHolder } from './lock-holder.js';
+import { isOpenHere } from './open-files.js';
 
 /** What a look at a database file, without DuckDB, shows. */
 export type LocalFileFacts =
@@ -28,9 +30,8 @@ const PROBLEMS: Readonly<Record<HeaderProblem, { readonly kind: 'unreadable' | '
   };
 
 /**
- * Looks at a database file that this process does not have open.
- *
- * Never call it on the open database: closing a descriptor of that file drops DuckDB's lock.
+ * Looks at a database file that nobody has open. One that is open is refused without being opened: closing a descriptor
+ * of a file that this process has open would drop DuckDB's lock on it.
  */
 export async function inspectDatabaseFile(path: string): Promise<LocalFileFacts> {
   const refused = (code: ErrorCode, message: string, cause?: unknown): LocalFileFacts => ({
@@ -41,9 +42,10 @@ export async function inspectDatabaseFile(path: string): Promise<LocalFileFacts>
   try {
     const status = await stat(path, { bigint: true });
     if (status.isDirectory()) return refused('DATABASE_PATH_INVALID', `${path} is a folder.`);
-    const holder = await lockHolder(status);
-    if (holder !== undefined && holder !== process.pid) {
-      return refused('DATABASE_LOCKED', `${path} is in use by process ${holder}.`);
+    const holder = isOpenHere(status) ? process.pid : await lockHolder(status);
+    if (holder !== undefined) {
+      const who = holder === process.pid ? 'this process already' : 'process';
+      return refused('DATABASE_LOCKED', `${path} is in use by ${who} ${holder}.`);
     }
     await access(path, constants.R_OK | constants.W_OK);
     await access(dirname(path), constants.W_OK);
@@ -122,8 +124,4 @@ export function reading(descriptor: number): (position: number, length: number) 
     }
     return bytes.subarray(0, done);
   };
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
