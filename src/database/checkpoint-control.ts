@@ -1,3 +1,4 @@
+import { EiderError } from '../errors/eider-error.js';
 import type { Clock } from '../runtime/clock.js';
 import { quoteIdentifier } from './catalog-name.js';
 import type { Engine } from './engine.js';
@@ -8,9 +9,14 @@ const RETRY_MS = 20;
 
 /** Who may make a checkpoint, and when. */
 export class CheckpointControl {
+  /** Checkpoints follow one another: two at once would only get in each other's way. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** The checkpoint that DuckDB is asked for now. One that waits for a hold to end is not under way. */
+  #running: Promise<unknown> | undefined;
   #holds = 0;
-  #released: (() => void)[] = [];
+  readonly #guards = new Set<Promise<unknown>>();
+  readonly #waiting: (() => void)[] = [];
+  #closing = false;
 
   constructor(
     private readonly engine: Engine,
@@ -20,23 +26,26 @@ export class CheckpointControl {
   /**
    * Folds the log with a plain CHECKPOINT. Never FORCE, which spins and stops every new transaction while an old reader
    * is open, and never `PRAGMA force_checkpoint`, which can leave a file that does not open.
+   *
+   * @param timeoutMs - how long to try while transactions are in the way; waiting for holds does not count
+   * @returns false when transactions were in the way until the end
    */
   async checkpoint(timeoutMs: number): Promise<boolean> {
-    const result = this.#turn.then(() => this.#checkpoint(timeoutMs));
+    const result = this.#turn.then(() => this.#whenReleased(timeoutMs));
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  /** Makes checkpoints wait. Resolves when none is under way. */
+  /** Makes checkpoints wait. Resolves when none is under way; several may hold at once. */
   async hold(): Promise<() => void> {
     this.#holds++;
-    await this.#turn;
+    await this.#running?.catch(() => {});
     let held = true;
     return () => {
       if (!held) return;
       held = false;
       this.#holds--;
-      if (this.#holds === 0) for (const wake of this.#released.splice(0)) wake();
+      if (this.#holds === 0) this.#wake();
     };
   }
 
@@ -45,6 +54,65 @@ export class CheckpointControl {
    * the shared checkpoint lock, waits for a checkpoint under way, and lets commits go on.
    */
   async guard<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw closing();
+    const guarded = this.#guard(work);
+    const settled = guarded.catch(() => {});
+    this.#guards.add(settled);
+    try {
+      return await guarded;
+    } finally {
+      this.#guards.delete(settled);
+    }
+  }
+
+  /**
+   * Refuses checkpoints that wait, and waits for the one under way and for guards: an open guard would keep DuckDB's file
+   * open behind DETACH, after the descriptors that protect its lock are closed.
+   */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#wake();
+    await this.#turn;
+    await Promise.all(this.#guards);
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  async #whenReleased(timeoutMs: number): Promise<boolean> {
+    // A new hold may have begun since this one was woken, so it looks again.
+    while (this.#holds > 0 && !this.#closing) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#closing) throw closing();
+    const running = this.#checkpoint(timeoutMs);
+    this.#running = running;
+    try {
+      return await running;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #checkpoint(timeoutMs: number): Promise<boolean> {
+    const deadline = this.clock.monotonicMs() + timeoutMs;
+    const connection = await this.engine.connect();
+    try {
+      for (;;) {
+        try {
+          await connection.run(`CHECKPOINT ${quoteIdentifier(this.engine.catalog)}`);
+          return true;
+        } catch (error) {
+          if (!isCheckpointBlocked(error)) throw error;
+          if (this.#closing || this.clock.monotonicMs() >= deadline) return false;
+          await this.clock.sleep(RETRY_MS);
+        }
+      }
+    } finally {
+      connection.closeSync();
+    }
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
     const connection = await this.engine.connect();
     try {
       await connection.run('BEGIN TRANSACTION');
@@ -55,30 +123,8 @@ export class CheckpointControl {
       connection.closeSync();
     }
   }
+}
 
-  /** Waits for a checkpoint under way. */
-  async close(): Promise<void> {
-    for (const wake of this.#released.splice(0)) wake();
-    await this.#turn;
-  }
-
-  async #checkpoint(timeoutMs: number): Promise<boolean> {
-    if (this.#holds > 0) await new Promise<void>((resolve) => this.#released.push(resolve));
-    const deadline = this.clock.monotonicMs() + timeoutMs;
-    const connection = await this.engine.connect();
-    try {
-      for (;;) {
-        try {
-          await connection.run(`CHECKPOINT ${quoteIdentifier(this.engine.catalog)}`);
-          return true;
-        } catch (error) {
-          if (!isCheckpointBlocked(error)) throw error;
-          if (this.clock.monotonicMs() >= deadline) return false;
-          await this.clock.sleep(RETRY_MS);
-        }
-      }
-    } finally {
-      connection.closeSync();
-    }
-  }
+function closing(): EiderError {
+  return new EiderError('DATABASE_CLOSED', 'The database is being closed.', { retryAfterSeconds: 2 });
 }

@@ -6,8 +6,25 @@ import { DatabaseService } from './database.service.js';
 
 /** How often the log is looked at, ms. */
 const LOOK_MS = 5_000;
+/**
+ * Commits from which a checkpoint is made whatever their size: replaying them takes the next start 0.2 to 0.3 ms each,
+ * measured on DuckDB 1.5.6.
+ */
+const MOST_COMMITS = 20_000;
 /** How long one try may wait for other transactions, ms. */
 const TRY_MS = 2_000;
+
+/**
+ * Whether a log should be folded.
+ *
+ * @param size - bytes of the log
+ * @param commits - counts the commits in the log; asked only where there can be enough of them
+ * @param mostBytes - size from which it is due
+ */
+export function isCheckpointDue(size: number, commits: () => number, mostBytes: number): boolean {
+  // The smallest commit takes more than 40 bytes, so a small log need not be walked.
+  return size >= mostBytes || (size >= MOST_COMMITS * 40 && commits() >= MOST_COMMITS);
+}
 
 /** Makes a checkpoint when the log has grown: nothing else does, since DuckDB's own checkpoints are turned off. */
 @Injectable()
@@ -41,8 +58,10 @@ export class CheckpointWatcher {
   /** Looks at the log once; true when a checkpoint was made. */
   async look(): Promise<boolean> {
     if (!this.database.isOpen) return false;
-    const size = this.database.files.wal()?.size ?? 0;
-    if (size < this.config.checkpointWalBytes) return false;
+    const { files } = this.database;
+    const size = files.wal()?.size ?? 0;
+    const due = isCheckpointDue(size, () => files.commitsInLog(), this.config.checkpointWalBytes);
+    if (!due) return false;
     const done = await this.database.checkpoint({ timeoutMs: TRY_MS });
     if (!done && !this.#blocked) {
       this.#logger.warn(

@@ -3,6 +3,7 @@ import { type FileHeader, parseFileHeader } from '../duckdb-format/file-header.j
 import { HEADERS_SIZE } from '../duckdb-format/layout.js';
 import { COMMIT_MARKER, parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
 import { EiderError } from '../errors/eider-error.js';
+import { isMissing } from '../errors/system-error.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';
 import { reading } from './inspect.js';
 
@@ -19,6 +20,8 @@ interface KeptLog {
   readonly inode: bigint;
   /** Where the last walk ended: just after a commit marker, or 0. */
   lastCommit: number;
+  /** Commits up to there. */
+  commits: number;
 }
 
 /**
@@ -61,9 +64,13 @@ export class DatabaseDescriptors {
 
   /** The last commit in the log. */
   position(): FilePosition {
-    const { iteration } = this.header();
-    const log = this.#currentLog();
-    return { iteration, offset: log === undefined ? 0 : this.#lastCommit(log, iteration) };
+    const { iteration, offset } = this.#advance();
+    return { iteration, offset };
+  }
+
+  /** How many commits the next start has to replay. */
+  commitsInLog(): number {
+    return this.#advance().commits;
   }
 
   /** Closes everything. Only after DuckDB has closed the database. */
@@ -85,11 +92,11 @@ export class DatabaseDescriptors {
       descriptor = openSync(`${this.path}.wal`, 'r');
     } catch (error) {
       // A checkpoint has folded it in this moment.
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
     // By now it can be another file than the one that was looked at, and one that is known: it is kept all the same.
-    const log = { descriptor, inode: fstatSync(descriptor, { bigint: true }).ino, lastCommit: 0 };
+    const log = { descriptor, inode: fstatSync(descriptor, { bigint: true }).ino, lastCommit: 0, commits: 0 };
     this.#closeReplacedLogs();
     this.#logs.push(log);
     return log;
@@ -105,16 +112,22 @@ export class DatabaseDescriptors {
   }
 
   /** Goes on from the last commit known, unless that was taken back: a failed fsync makes DuckDB cut the log again. */
-  #lastCommit(log: KeptLog, iteration: number): number {
+  #advance(): FilePosition & { readonly commits: number } {
+    const { iteration } = this.header();
+    const log = this.#currentLog();
+    if (log === undefined) return { iteration, offset: 0, commits: 0 };
     const read = reading(log.descriptor);
     const { size } = fstatSync(log.descriptor);
     const header = parseWalHeader(read(0, Math.min(size, WAL_HEADER_MOST)));
     // Between the end of a checkpoint and the removal of its log, that log belongs to the iteration before.
-    if (header === undefined || (header.iteration !== undefined && header.iteration !== iteration)) return 0;
-    const from = this.#stillCommitted(log, size) ? log.lastCommit : header.end;
-    const { lastCommit } = walkWal(read, from, size);
-    log.lastCommit = Math.max(lastCommit, from === header.end ? 0 : from);
-    return log.lastCommit;
+    if (header === undefined || (header.iteration !== undefined && header.iteration !== iteration)) {
+      return { iteration, offset: 0, commits: 0 };
+    }
+    if (!this.#stillCommitted(log, size)) Object.assign(log, { lastCommit: 0, commits: 0 });
+    const { lastCommit, commits } = walkWal(read, log.lastCommit || header.end, size);
+    log.lastCommit = lastCommit || log.lastCommit;
+    log.commits += commits;
+    return { iteration, offset: log.lastCommit, commits: log.commits };
   }
 
   #stillCommitted({ descriptor, lastCommit }: KeptLog, size: number): boolean {
