@@ -1,10 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Engine } from './engine.js';
 
+interface Waiter {
+  wake(): void;
+}
+
 /** Connections to one open database, at most `size` in use; more callers wait their turn. */
 export class ConnectionPool {
   readonly #idle: DuckDBConnection[] = [];
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting: Waiter[] = [];
   #inUse = 0;
 
   constructor(
@@ -16,8 +20,10 @@ export class ConnectionPool {
     return this.#inUse;
   }
 
-  async take(): Promise<DuckDBConnection> {
-    while (this.#inUse >= this.size) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** A connection; the caller gives it back. Rejects with the signal's reason when it is aborted while waiting. */
+  async take(signal?: AbortSignal): Promise<DuckDBConnection> {
+    while (this.#inUse >= this.size) await this.#turn(signal);
+    signal?.throwIfAborted();
     this.#inUse++;
     try {
       return this.#idle.pop() ?? (await this.engine.connect());
@@ -39,8 +45,26 @@ export class ConnectionPool {
     for (const connection of this.#idle.splice(0)) connection.closeSync();
   }
 
+  async #turn(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const waiter: Waiter = {
+        wake: () => {
+          signal?.removeEventListener('abort', abort);
+          resolve();
+        },
+      };
+      const abort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+        reject(signal?.reason as Error);
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#waiting.push(waiter);
+    });
+  }
+
   #leave(): void {
     this.#inUse--;
-    this.#waiting.shift()?.();
+    this.#waiting.shift()?.wake();
   }
 }

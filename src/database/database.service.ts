@@ -1,7 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
 import { EiderError, messageOf } from '../errors/eider-error.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';
@@ -10,12 +9,11 @@ import { CheckpointControl } from './checkpoint-control.js';
 import { ConnectionPool } from './connection-pool.js';
 import type { DatabaseDescriptors } from './database-descriptors.js';
 import { Engine } from './engine.js';
-import { inspectDatabaseFile } from './inspect.js';
+import { prepareFile } from './prepare-file.js';
 import { isConflict, isFatal } from './query-error.js';
 import { ConnectionSession, type Session } from './session.js';
-import { upgradeInPlace } from './storage-upgrade.js';
 import { countTables, type TableCount } from './table-counts.js';
-import { WorkRegistry } from './work-registry.js';
+import { type WorkKind, WorkRegistry } from './work-registry.js';
 import { WriteGate } from './write-gate.js';
 
 export interface QueryOptions {
@@ -75,14 +73,7 @@ export class DatabaseService {
   async open(): Promise<void> {
     await this.#change(async () => {
       if (this.#engine !== undefined) return;
-      await mkdir(dirname(this.path), { recursive: true }).catch((error: unknown) => {
-        throw new EiderError(
-          'DATABASE_PATH_INVALID',
-          `The folder of ${this.path} cannot be made: ${messageOf(error)}`,
-          { cause: error },
-        );
-      });
-      const isNew = await this.#inspect();
+      const isNew = (await prepareFile(this.path, this.clock.now())) === 'new';
       const engine = await Engine.open(this.path, isNew, this.config);
       this.#engine = engine;
       this.#pool = new ConnectionPool(engine, this.config.poolSize);
@@ -109,12 +100,12 @@ export class DatabaseService {
 
   /** Runs work that only reads. */
   async read<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
-    return this.#withConnection((connection, check) => work(new ConnectionSession(connection, check)), options);
+    return this.#onSession('read', work, options);
   }
 
   /** Runs work that writes; each statement commits by itself. Throws DATABASE_READ_ONLY while writes are held off. */
   async write<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
-    return this.#gated(() => this.read(work, options));
+    return this.#gated(() => this.#onSession('write', work, options));
   }
 
   /** Runs work in one transaction: all of it is committed, or none. Throws DATABASE_READ_ONLY while writes are held off. */
@@ -122,7 +113,7 @@ export class DatabaseService {
     for (let left = options.retries ?? 0; ; left--) {
       try {
         return await this.#gated(() =>
-          this.#withConnection((connection, check) => inTransaction(connection, check, work), options),
+          this.#withConnection('write', (connection, check) => inTransaction(connection, check, work), options),
         );
       } catch (error) {
         if (left <= 0 || !isConflict(error)) throw error;
@@ -138,7 +129,7 @@ export class DatabaseService {
     const { drained, inFlight } = await this.writeGate.close(reason, { drainMs: this.config.writeDrainTimeoutMs });
     if (drained) return;
     this.#logger.warn(`${inFlight} writes did not end in ${this.config.writeDrainTimeoutMs} ms and are rolled back`);
-    this.#work.interruptAll('closing');
+    this.#work.interruptAll('closing', 'write');
     await this.writeGate.drain(INTERRUPT_MS);
   }
 
@@ -183,17 +174,6 @@ export class DatabaseService {
     return this.#checkpoints;
   }
 
-  async #inspect(): Promise<boolean> {
-    const facts = await inspectDatabaseFile(this.path);
-    if (facts.kind === 'refused' || facts.kind === 'unreadable') throw facts.error;
-    if (facts.kind === 'ok' && (await upgradeInPlace(this.path, facts.header, this.clock.now()))) {
-      this.#logger.log(
-        'the file was upgraded to a storage version that carries an identity; the original is kept beside it',
-      );
-    }
-    return facts.kind === 'missing';
-  }
-
   async #gated<T>(work: () => Promise<T>): Promise<T> {
     const leave = this.writeGate.enter();
     try {
@@ -203,30 +183,36 @@ export class DatabaseService {
     }
   }
 
+  async #onSession<T>(kind: WorkKind, work: (session: Session) => Promise<T>, options: QueryOptions): Promise<T> {
+    return this.#withConnection(kind, (connection, check) => work(new ConnectionSession(connection, check)), options);
+  }
+
   async #withConnection<T>(
+    kind: WorkKind,
     work: (connection: DuckDBConnection, check: () => void) => Promise<T>,
     options: QueryOptions,
   ): Promise<T> {
     const pool = this.#pool;
     if (pool === undefined || this.#engine === undefined) throw closed();
-    const timeoutMs = options.timeoutMs ?? this.config.queryTimeoutMs;
-    return this.#work.run(async (unit) => {
-      const connection = await pool.take();
-      let reusable = false;
-      try {
-        const result = await unit.on(connection, { timeoutMs, signal: options.signal }, () =>
-          work(connection, () => unit.check()),
-        );
-        reusable = true;
-        return result;
-      } catch (error) {
-        if (isFatal(error instanceof Error ? (error.cause ?? error) : error))
-          this.#fatal ??= new Error(messageOf(error));
-        throw error;
-      } finally {
-        pool.give(connection, reusable);
-      }
-    });
+    const bounds = { timeoutMs: options.timeoutMs ?? this.config.queryTimeoutMs, signal: options.signal };
+    return this.#work.run(kind, (unit) =>
+      unit.within(bounds, async () => {
+        const connection = await pool.take(unit.signal);
+        let reusable = false;
+        try {
+          unit.uses(connection);
+          const result = await work(connection, () => unit.check());
+          // An interruption that came too late for this work would hit the next one on the same connection.
+          reusable = !unit.signal.aborted;
+          return result;
+        } catch (error) {
+          if (isFatal(error)) this.#fatal ??= new Error(messageOf(error));
+          throw error;
+        } finally {
+          pool.give(connection, reusable);
+        }
+      }),
+    );
   }
 
   /** Opening and closing follow one another. */

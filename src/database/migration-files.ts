@@ -19,8 +19,8 @@ export interface Migration {
 export const SQL_FOLDER = join(PACKAGE_FOLDER, 'database');
 
 const FILE_NAME = /^(\d{4})-([a-z0-9-]+)\.sql$/;
-/** The mark, on a line of its own at the top of the file. */
-const COMPATIBLE = /^-- backward-compatible\s*$/m;
+/** The mark: a line of its own in the comment at the top of the file. */
+const COMPATIBLE = /^(?:[ \t]*(?:--.*)?\r?\n)*--[ \t]*backward-compatible[ \t]*\r?(?:\n|$)/;
 
 /** Reads the migrations in order. Throws MIGRATION_INVALID for a name or number that does not fit. */
 export async function readMigrations(folder: string): Promise<Migration[]> {

@@ -64,7 +64,7 @@ export class Migrator {
     const { pending } = await this.plan();
     if (pending.length === 0) return;
     const support = await readFile(join(this.#folder, 'duckdb-migration-support.sql'), 'utf8');
-    await this.database.transaction((session) => session.run(support), { timeoutMs: 0 });
+    await this.database.transaction((session) => session.runScript(support), { timeoutMs: 0 });
     for (const migration of pending) await this.#apply(migration);
   }
 
@@ -74,7 +74,7 @@ export class Migrator {
     try {
       await this.database.transaction(
         async (session) => {
-          await session.run(migration.sql);
+          await session.runScript(migration.sql);
           await session.run('INSERT INTO schema_migrations VALUES ($1, $2, $3, $4, $5, $6)', [
             migration.version,
             migration.name,

@@ -35,7 +35,7 @@ export class Seeder {
     try {
       await this.database.transaction(
         async (session) => {
-          await session.run(sql);
+          await session.runScript(sql);
           await session.run('INSERT INTO schema_seeds VALUES ($1, now())', [FILE]);
         },
         { timeoutMs: 0 },

@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { messageOf } from '../errors/eider-error.js';
 
 /** Values that may be bound. They are never put into the text of a statement. */
 export type SqlValue = DuckDBValue;
@@ -9,6 +10,11 @@ export type SqlParams = readonly SqlValue[] | Readonly<Record<string, SqlValue>>
 export interface Session {
   /** Runs a statement; the number of rows it changed. */
   run(sql: string, params?: SqlParams): Promise<{ readonly rowsChanged: number }>;
+  /**
+   * Runs the statements of a script, which have no parameters. A failure names the statement by its number; those before
+   * it stand unless a transaction is rolled back.
+   */
+  runScript(sql: string): Promise<void>;
   /** All rows, as objects by column name; BIGINT comes as bigint, times as Date. */
   all<T = Record<string, unknown>>(sql: string, params?: SqlParams): Promise<T[]>;
   /** The first row; undefined where there is none. */
@@ -26,6 +32,25 @@ export class ConnectionSession implements Session {
     this.beforeStatement();
     const result = await this.connection.run(sql, mutable(params));
     return { rowsChanged: result.rowsChanged };
+  }
+
+  async runScript(sql: string): Promise<void> {
+    this.beforeStatement();
+    const statements = await this.connection.extractStatements(sql);
+    for (let index = 0; index < statements.count; index++) {
+      this.beforeStatement();
+      try {
+        const statement = await statements.prepare(index);
+        try {
+          await statement.run();
+        } finally {
+          statement.destroySync();
+        }
+      } catch (error) {
+        const message = `statement ${index + 1} of ${statements.count}: ${messageOf(error)}`;
+        throw new Error(message, { cause: error });
+      }
+    }
   }
 
   async all<T = Record<string, unknown>>(sql: string, params?: SqlParams): Promise<T[]> {

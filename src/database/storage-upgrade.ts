@@ -58,7 +58,8 @@ export async function upgradeInPlace(path: string, header: FileHeader, now: Date
   await removeDatabase(copy);
   try {
     // The database is not open in this process, so copying it drops no lock.
-    for (const suffix of ['', '.wal']) {
+    // A checkpoint that was killed leaves its later commits in `.wal.checkpoint`; without it they are lost in silence.
+    for (const suffix of ['', '.wal', '.wal.checkpoint', '.wal.recovery']) {
       if (await exists(`${path}${suffix}`)) await copyFile(`${path}${suffix}`, `${copy}${suffix}`);
     }
     const catalog = catalogNameOf(path);

@@ -2,40 +2,60 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { EiderError } from '../errors/eider-error.js';
 import { describeQueryError, type Interruption } from './query-error.js';
 
-/** One piece of work on a connection: it can be interrupted, and then runs no further statement. */
+/** What bounds a piece of work. */
+export interface WorkBounds {
+  /** ms; 0 for none. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Whether work may change the database. */
+export type WorkKind = 'read' | 'write';
+
+/** One piece of work: it can be interrupted, and then runs no further statement. */
 export class UnitOfWork {
+  readonly #stop = new AbortController();
   #connection: DuckDBConnection | undefined;
   #interruption: Interruption | undefined;
 
+  constructor(readonly kind: WorkKind) {}
+
+  /** Aborted when the unit is interrupted. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
   /** Throws once the unit was interrupted: the next statement of the same work must not run. */
   check(): void {
-    if (this.#interruption !== undefined) throw new Error('Interrupted');
+    this.#stop.signal.throwIfAborted();
+  }
+
+  /** From now on an interruption stops what the connection runs. */
+  uses(connection: DuckDBConnection): void {
+    this.#connection = connection;
+    this.check();
   }
 
   interrupt(why: Interruption): void {
     this.#interruption ??= why;
+    this.#stop.abort(new Error('Interrupted'));
     this.#connection?.interrupt();
   }
 
-  /** Runs the work on a connection, within a time and until an abort. Failures are told in Eider's words. */
-  async on<T>(
-    connection: DuckDBConnection,
-    bounds: { readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
-    work: () => Promise<T>,
-  ): Promise<T> {
-    this.#connection = connection;
-    const timer = bounds.timeoutMs > 0 ? setTimeout(() => this.interrupt('timeout'), bounds.timeoutMs) : undefined;
+  /** Runs the work within its bounds, waiting for a connection included. Failures are told in Eider's words. */
+  async within<T>({ timeoutMs, signal }: WorkBounds, work: () => Promise<T>): Promise<T> {
+    const timer = timeoutMs > 0 ? setTimeout(() => this.interrupt('timeout'), timeoutMs) : undefined;
     const abort = (): void => this.interrupt('cancelled');
-    bounds.signal?.addEventListener('abort', abort, { once: true });
+    signal?.addEventListener('abort', abort, { once: true });
     try {
-      if (bounds.signal?.aborted === true) this.interrupt('cancelled');
+      if (signal?.aborted === true) this.interrupt('cancelled');
       this.check();
       return await work();
     } catch (error) {
       throw describeQueryError(error, this.#interruption);
     } finally {
       clearTimeout(timer);
-      bounds.signal?.removeEventListener('abort', abort);
+      signal?.removeEventListener('abort', abort);
       this.#connection = undefined;
     }
   }
@@ -48,11 +68,11 @@ export class WorkRegistry {
   #waiting: (() => void)[] = [];
 
   /** Throws DATABASE_CLOSED once the end has begun. */
-  async run<T>(work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
+  async run<T>(kind: WorkKind, work: (unit: UnitOfWork) => Promise<T>): Promise<T> {
     if (this.#ending) {
       throw new EiderError('DATABASE_CLOSED', 'The database is being closed.', { retryAfterSeconds: 2 });
     }
-    const unit = new UnitOfWork();
+    const unit = new UnitOfWork(kind);
     this.#units.add(unit);
     try {
       return await work(unit);
@@ -62,8 +82,9 @@ export class WorkRegistry {
     }
   }
 
-  interruptAll(why: Interruption): void {
-    for (const unit of this.#units) unit.interrupt(why);
+  /** Interrupts the work of a kind, or all. */
+  interruptAll(why: Interruption, kind?: WorkKind): void {
+    for (const unit of this.#units) if (kind === undefined || unit.kind === kind) unit.interrupt(why);
   }
 
   /** Lets no work in, waits for what is under way, interrupts the rest, and waits for that, too. */
