@@ -110,13 +110,15 @@ export class DatabaseService {
 
   /** Runs work in one transaction: all of it is committed, or none. Throws DATABASE_READ_ONLY while writes are held off. */
   async transaction<T>(work: (session: Session) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    for (let left = options.retries ?? 0; ; left--) {
+    const { retries = 0 } = options;
+    for (let left = retries; ; left--) {
       try {
         return await this.#gated(() =>
           this.#withConnection('write', (connection, check) => inTransaction(connection, check, work), options),
         );
       } catch (error) {
         if (left <= 0 || !isConflict(error)) throw error;
+        await this.clock.sleep(conflictPause(retries - left));
       }
     }
   }
@@ -239,6 +241,14 @@ async function inTransaction<T>(
     await connection.run('ROLLBACK').catch(() => {});
     throw error;
   }
+}
+
+/**
+ * How long a transaction waits before it begins again, ms. DuckDB reports a conflict at once, while the other transaction
+ * still waits for its fsync: without a pause all tries would be over before that one has committed.
+ */
+function conflictPause(attempt: number): number {
+  return Math.random() * Math.min(100, 2 ** attempt);
 }
 
 function closed(): EiderError {

@@ -1,0 +1,63 @@
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiProblems } from '../http/api-problems.js';
+import {
+  type Event,
+  type EventPage,
+  eventPageSchema,
+  eventSchema,
+  type EventsQuery,
+  eventsQuerySchema,
+  idSchema,
+  type Registration,
+  type RegistrationBody,
+  registrationBodySchema,
+  registrationSchema,
+} from './events.schemas.js';
+import { EventsService } from './events.service.js';
+import { RegistrationService } from './registration.service.js';
+
+/** Events and their registrations: how application code uses the database. */
+@ApiTags('events')
+@Controller('events')
+export class EventsController {
+  constructor(
+    private readonly events: EventsService,
+    private readonly registrations: RegistrationService,
+  ) {}
+
+  @ApiOperation({ summary: 'Published events, the earliest first' })
+  @ApiOkResponse({ standardSchema: eventPageSchema })
+  @ApiProblems('REQUEST_INVALID')
+  @Get()
+  list(@Query({ schema: eventsQuerySchema }) query: EventsQuery): Promise<EventPage> {
+    return this.events.list(query);
+  }
+
+  @ApiOperation({ summary: 'One event, with the seats that are left' })
+  @ApiOkResponse({ standardSchema: eventSchema })
+  @ApiProblems('REQUEST_INVALID', 'EVENT_NOT_FOUND')
+  @Get(':id')
+  get(@Param('id', { schema: idSchema }) id: number): Promise<Event> {
+    return this.events.get(id);
+  }
+
+  @ApiOperation({ summary: 'Registers a user for an event' })
+  @ApiCreatedResponse({ standardSchema: registrationSchema })
+  @ApiProblems(
+    'REQUEST_INVALID',
+    'EVENT_NOT_FOUND',
+    'USER_NOT_FOUND',
+    'ALREADY_REGISTERED',
+    'EVENT_CLOSED',
+    'EVENT_FULL',
+    'DATABASE_READ_ONLY',
+  )
+  @Post(':id/registrations')
+  register(
+    @Param('id', { schema: idSchema }) id: number,
+    @Body({ schema: registrationBodySchema }) body: RegistrationBody,
+  ): Promise<Registration> {
+    return this.registrations.register(id, body.userId);
+  }
+}
