@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { execFile } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
@@ -8,6 +9,9 @@ import { databaseConcern } from '../../../src/config/database.config.js';
 import { DatabaseService } from '../../../src/database/database.service.js';
 import { PACKAGE_FOLDER } from '../../../src/runtime/application.js';
 import { Clock } from '../../../src/runtime/clock.js';
+
+// What is logged is not what these tests are about.
+Logger.overrideLogger(false);
 
 /** A folder of its own for one test. */
 export async function testFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
