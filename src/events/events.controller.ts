@@ -34,7 +34,7 @@ export class EventsController {
     return this.events.list(query);
   }
 
-  @ApiOperation({ summary: 'One event, with the seats that are left' })
+  @ApiOperation({ summary: 'One event, with the seats that are taken and left' })
   @ApiOkResponse({ standardSchema: eventSchema })
   @ApiProblems('REQUEST_INVALID', 'EVENT_NOT_FOUND')
   @Get(':id')

@@ -46,6 +46,7 @@ export const eventSchema = eventSummarySchema.extend({
   status: z.enum(['published', 'cancelled']),
   registrationClosesAt: z.date(),
   capacity: z.int(),
+  seatsTaken: z.int(),
 });
 export type Event = z.output<typeof eventSchema>;
 

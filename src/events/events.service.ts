@@ -27,7 +27,7 @@ const LIST = `
   LIMIT $limit::INTEGER`;
 
 const ONE = `
-  SELECT ${SUMMARY}, e.description, e.dress_code AS "dressCode", v.address, e.status, e.capacity,
+  SELECT ${SUMMARY}, e.description, e.dress_code AS "dressCode", v.address, e.status, e.capacity, e.seats_taken AS "seatsTaken",
     {'id': u.id, 'displayName': u.display_name} AS host, e.registration_closes_at AS "registrationClosesAt"
   FROM events e JOIN venues v ON v.id = e.venue_id JOIN users u ON u.id = e.host_id
   WHERE e.id = $id AND e.status <> 'draft'`;

@@ -4,12 +4,10 @@ import { DatabaseService } from '../database/database.service.js';
 import type { Session } from '../database/session.js';
 import { EiderError } from '../errors/eider-error.js';
 import { Clock } from '../runtime/clock.js';
+import { EventTurns } from './event-turns.js';
 import type { Registration } from './events.schemas.js';
 
-/**
- * How often a registration begins again when another one changed the same event. One of those that meet always gets
- * through, so this bounds the wait of an unlucky one.
- */
+/** How often a registration begins again when another transaction changed the same event: for about three seconds. */
 const RETRIES = 60;
 
 const stateSchema = z.object({
@@ -29,6 +27,8 @@ const STATE = `
 /** Registers users for events. */
 @Injectable()
 export class RegistrationService {
+  readonly #turns = new EventTurns();
+
   constructor(
     private readonly database: DatabaseService,
     private readonly clock: Clock,
@@ -40,10 +40,15 @@ export class RegistrationService {
    * Counting the seat on the event's row makes two transactions for it conflict, and the loser looks again. Transactions
    * that only insert would not conflict: under snapshot isolation both would see the last seat free, and both take it.
    *
+   * Registrations for one event also take turns: with many connections at once they would conflict so often that some
+   * ran out of retries.
+   *
    * @throws EiderError EVENT_NOT_FOUND, USER_NOT_FOUND, ALREADY_REGISTERED, EVENT_CLOSED, EVENT_FULL
    */
   async register(eventId: number, userId: number): Promise<Registration> {
-    return this.database.transaction((session) => this.#take(session, eventId, userId), { retries: RETRIES });
+    return this.#turns.take(eventId, () =>
+      this.database.transaction((session) => this.#take(session, eventId, userId), { retries: RETRIES }),
+    );
   }
 
   async #take(session: Session, eventId: number, userId: number): Promise<Registration> {

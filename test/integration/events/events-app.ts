@@ -16,11 +16,11 @@ import { databaseRules, testFolder } from '../database/open-database.js';
 
 @Module({})
 class TestConfigModule {
-  static at(path: string): DynamicModule {
+  static at(path: string, env: Readonly<Record<string, string>>): DynamicModule {
     const providers = [
       { provide: serviceConfig.KEY, useValue: serviceConcern.parse({ NODE_ENV: 'test' }) },
       { provide: authConfig.KEY, useValue: authConcern.parse({ NODE_ENV: 'test' }) },
-      { provide: databaseConfig.KEY, useValue: databaseRules(path, { SEED_DATABASE: 'true' }) },
+      { provide: databaseConfig.KEY, useValue: databaseRules(path, { SEED_DATABASE: 'true', ...env }) },
     ];
     return { module: TestConfigModule, global: true, providers, exports: providers.map(({ provide }) => provide) };
   }
@@ -34,10 +34,11 @@ export interface EventsApp {
   close(): Promise<void>;
 }
 
-export async function startEvents(): Promise<EventsApp> {
+/** @param env - variables of the database that differ from their defaults */
+export async function startEvents(env: Readonly<Record<string, string>> = {}): Promise<EventsApp> {
   const folder = await testFolder();
   @Module({
-    imports: [TestConfigModule.at(join(folder.path, 'hesocial.duckdb')), RuntimeModule, HttpModule, EventsModule],
+    imports: [TestConfigModule.at(join(folder.path, 'hesocial.duckdb'), env), RuntimeModule, HttpModule, EventsModule],
   })
   class TestModule {}
   const app = await NestFactory.create<NestExpressApplication>(TestModule, { bodyParser: false, logger: false });
