@@ -47,5 +47,6 @@ export function isEiderError(error: unknown, code?: ErrorCode): error is EiderEr
 
 /** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (typeof error === 'object' && error !== null && 'message' in error) return String(error.message);
+  return String(error);
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { stateFileOf } from '../database/database-files.js';
+import { isMissing } from '../errors/system-error.js';
 import { positionSchema } from '../repository/position.js';
 import { replaceFile } from '../runtime/replace-file.js';
 
@@ -33,7 +34,7 @@ export async function readState(database: string): Promise<LineageState | undefi
   try {
     text = await readFile(stateFileOf(database), 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (isMissing(error)) return undefined;
     throw error;
   }
   try {
