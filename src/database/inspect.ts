@@ -72,6 +72,12 @@ async function inspectOpen(file: FileHandle, path: string): Promise<LocalFileFac
     return { kind, error: new EiderError(code, `${path} is not a usable database: ${what}.`, { details: { path } }) };
   }
   const { header } = result;
+  if (header.torn) {
+    const error = new EiderError('DATABASE_CORRUPT', `${path} is damaged: one of its headers is torn.`, {
+      details: { path },
+    });
+    return { kind: 'unreadable', error };
+  }
   if (size < blockOffset(header.blockCount)) {
     const error = new EiderError(
       'DATABASE_CORRUPT',
@@ -83,8 +89,16 @@ async function inspectOpen(file: FileHandle, path: string): Promise<LocalFileFac
   return {
     kind: 'ok',
     header,
-    position: { iteration: header.iteration, offset: await lastCommit(`${path}.wal`, header) },
+    position: { iteration: header.iteration, offset: await offsetOf(path, header) },
   };
+}
+
+/**
+ * End of the last commit after the checkpoint that the header names. A process that was killed between the header and the
+ * end of its checkpoint leaves the log of before, and the commits made meanwhile in `.wal.checkpoint`, which becomes the log.
+ */
+async function offsetOf(path: string, header: FileHeader): Promise<number> {
+  return (await lastCommit(`${path}.wal`, header)) || lastCommit(`${path}.wal.checkpoint`, header);
 }
 
 /** End of the last commit in a log that nobody writes; 0 where there is none. */

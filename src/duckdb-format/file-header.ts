@@ -6,6 +6,21 @@ export const FIRST_VERSION_WITH_IDENTITY = 67;
 /** Newest file version that DuckDB 1.5 writes: STORAGE_VERSION v1.5.0. */
 export const NEWEST_VERSION = 68;
 
+/** STORAGE_VERSION that writes a file version; the newest one that does. Source: `storage_info.cpp` in DuckDB 1.5. */
+const STORAGE_VERSIONS: Readonly<Record<number, string>> = {
+  64: 'v1.0.0',
+  65: 'v1.2.0',
+  66: 'v1.3.0',
+  67: 'v1.4.0',
+  68: 'v1.5.0',
+};
+
+/** A file version in words that DuckDB's documentation uses. */
+export function storageVersionName(version: number): string {
+  const name = STORAGE_VERSIONS[version];
+  return name === undefined ? `file version ${version}` : `file version ${version}, STORAGE_VERSION ${name}`;
+}
+
 /** What the three headers of a database file tell. */
 export interface FileHeader {
   /** File version: 64 to 68 so far. */
@@ -20,6 +35,11 @@ export interface FileHeader {
   readonly blockCount: number;
   /** Pointer to the free list: block id in the low 56 bits, sub-block in the high 8. */
   readonly freeList: bigint;
+  /**
+   * Whether the header that is not in force is torn: it is being written in this moment, or a crash has left it so. DuckDB
+   * does not open such a file.
+   */
+  readonly torn: boolean;
 }
 
 /** Why bytes are not the headers of a database that this code can work with. */
@@ -34,8 +54,8 @@ const MAGIC = 'DUCK';
 /**
  * Reads the first 12,288 bytes of a database file.
  *
- * Of the two database headers the one with the higher iteration is in force; one that is torn is passed over, as DuckDB
- * does not, so that a file is called corrupt only when neither is whole.
+ * Of the two database headers the whole one with the higher iteration is in force, so that an open database can be looked
+ * at while a checkpoint writes the other.
  */
 export function parseFileHeader(bytes: Buffer): HeaderResult {
   const no = (problem: HeaderProblem, detail: string): HeaderResult => ({ ok: false, problem, detail });
@@ -44,7 +64,10 @@ export function parseFileHeader(bytes: Buffer): HeaderResult {
   if (!isWhole(bytes, 0)) return no('corrupt', 'the checksum of its main header is wrong');
   const version = toSafeInteger(bytes.readBigUInt64LE(12));
   if (version > NEWEST_VERSION)
-    return no('newer', `file version ${version}, this DuckDB writes up to ${NEWEST_VERSION}`);
+    return no(
+      'newer',
+      `it has ${storageVersionName(version)}; this DuckDB reads up to ${storageVersionName(NEWEST_VERSION)}`,
+    );
   if ((bytes.readBigUInt64LE(20) & 1n) === 1n) return no('encrypted', 'its headers are encrypted');
   const slots = [HEADER_SIZE, 2 * HEADER_SIZE].filter((offset) => isWhole(bytes, offset));
   const active = slots.toSorted((a, b) => Number(bytes.readBigUInt64LE(b + 8) - bytes.readBigUInt64LE(a + 8)))[0];
@@ -60,6 +83,7 @@ export function parseFileHeader(bytes: Buffer): HeaderResult {
       iteration: toSafeInteger(bytes.readBigUInt64LE(active + 8)),
       blockCount: toSafeInteger(bytes.readBigUInt64LE(active + 32)),
       freeList: bytes.readBigUInt64LE(active + 24),
+      torn: slots.length < 2,
     },
   };
 }
