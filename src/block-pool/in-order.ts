@@ -30,6 +30,6 @@ async function take<R>(queue: Promise<R>[]): Promise<R> {
   try {
     return await first;
   } finally {
-    queue.shift();
+    void queue.shift();
   }
 }

@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BackupCatalog } from '../../src/backup/backup-catalog.js';
+import { BackupService } from '../../src/backup/backup.service.js';
+import { RetentionService } from '../../src/backup/retention.service.js';
+import { VerifyService } from '../../src/backup/verify.service.js';
+import { BlockPool } from '../../src/block-pool/block-pool.js';
+import { backupConcern } from '../../src/config/backup.config.js';
+import { databaseConcern } from '../../src/config/database.config.js';
+import { restoreConcern } from '../../src/config/restore.config.js';
+import { DatabaseService } from '../../src/database/database.service.js';
+import { Migrator } from '../../src/database/migrator.js';
+import { Lineage } from '../../src/lineage/lineage.js';
+import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
+import type { ObjectStore } from '../../src/object-store/object-store.js';
+import { Repository } from '../../src/repository/repository.js';
+import { LateDecision } from '../../src/restore/late-decision.js';
+import { OnlineRestore } from '../../src/restore/online-restore.service.js';
+import { RestoreAtStart, type StartOutcome } from '../../src/restore/restore-at-start.js';
+import { RestoreService } from '../../src/restore/restore.service.js';
+import { Clock } from '../../src/runtime/clock.js';
+
+/** A clock that stands still until it is moved, except for durations. */
+export class TestClock extends Clock {
+  constructor(private time = new Date('2026-01-01T00:00:00Z')) {
+    super();
+  }
+
+  override now(): Date {
+    return this.time;
+  }
+
+  advance(ms: number): void {
+    this.time = new Date(this.time.getTime() + ms);
+  }
+}
+
+/** A folder of its own for one test, removed by `remove`. */
+export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'eider-test-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** The core of Eider, wired by hand as CoreModule wires it, around one database and one store. */
+export class TestCore {
+  readonly pool = new BlockPool();
+  readonly lineage = new Lineage();
+  readonly database: DatabaseService;
+  readonly repository: Repository;
+  readonly backups: BackupService;
+  readonly catalog: BackupCatalog;
+  readonly retention: RetentionService;
+  readonly verify: VerifyService;
+  readonly restores: RestoreService;
+  readonly online: OnlineRestore;
+  readonly start: RestoreAtStart;
+  readonly late: LateDecision;
+
+  constructor(
+    readonly folder: string,
+    readonly store: ObjectStore = new FilesystemObjectStore({ folder: join(folder, 'repository'), prefix: 'backups/' }),
+    env: Record<string, string> = {},
+    readonly clock: TestClock = new TestClock(),
+  ) {
+    const variables = {
+      NODE_ENV: 'test',
+      DUCKDB_PATH: join(folder, 'hesocial.duckdb'),
+      WRITE_DRAIN_TIMEOUT_MS: '2000',
+      ...env,
+    };
+    const databaseRules = databaseConcern.parse(variables);
+    const backupRules = backupConcern.parse(variables);
+    const restoreRules = restoreConcern.parse(variables);
+    this.database = new DatabaseService(databaseRules, clock);
+    this.repository = new Repository(store, backupRules, () => clock.now());
+    this.backups = new BackupService(backupRules, this.database, this.repository, this.lineage, clock, this.pool);
+    this.catalog = new BackupCatalog(this.repository);
+    this.retention = new RetentionService(backupRules, this.repository, clock);
+    this.verify = new VerifyService(this.repository, this.pool);
+    this.restores = new RestoreService(databaseRules, restoreRules, this.repository, clock, this.pool);
+    const migrator = new Migrator(this.database, clock, undefined);
+    this.online = new OnlineRestore(this.restores, this.database, this.backups, this.lineage, migrator, clock);
+    this.start = new RestoreAtStart(restoreRules, this.restores, this.repository, this.pool);
+    this.late = new LateDecision(restoreRules, this.database, this.repository, this.lineage);
+  }
+
+  /** Opens the database as it is. */
+  async open(): Promise<void> {
+    await this.database.open();
+    await this.lineage.begin({ path: this.database.path, identifier: this.database.files.header().identifier });
+  }
+
+  /** What a start does before it migrates: decide, restore, open. */
+  async boot(): Promise<StartOutcome> {
+    const outcome = await this.start.run();
+    await this.open();
+    this.backups.requireBeforeShipping(() => this.late.settle(outcome.decision));
+    return outcome;
+  }
+
+  /** Closes the database and ends the threads; the store stays. */
+  async close(): Promise<void> {
+    await this.database.close();
+    this.lineage.end();
+    await this.pool.close();
+  }
+
+  /** Runs statements that write, one after the other. */
+  async write(...statements: string[]): Promise<void> {
+    for (const statement of statements) await this.database.write((session) => session.run(statement));
+  }
+
+  /** One number out of the database. */
+  async number(sql: string): Promise<number> {
+    const row = await this.database.read((session) => session.first<Record<string, unknown>>(sql));
+    return Number(Object.values(row ?? {})[0]);
+  }
+}
