@@ -13,10 +13,15 @@ export interface BackupRequest {
   readonly checkpointTimeoutMs?: number;
 }
 
+/** A backup was taken. */
+export interface CreatedBackup {
+  readonly created: true;
+  readonly manifest: Manifest;
+}
+
 /** What became of a request. */
 export type BackupOutcome =
-  | { readonly created: true; readonly manifest: Manifest }
-  | { readonly created: false; readonly reason: 'unchanged'; readonly newest: string };
+  CreatedBackup | { readonly created: false; readonly reason: 'unchanged'; readonly newest: string };
 
 /** The state of backups, for health and the log. */
 export interface BackupStatus {

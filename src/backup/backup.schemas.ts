@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { TRIGGERS } from '../repository/manifest.js';
+import { manifestSchema, TRIGGERS } from '../repository/manifest.js';
 
 const label = z.string().trim().min(1).max(200).describe('For people; up to 200 characters. A labelled backup stays.');
 const pinned = z.boolean().describe('A pinned backup is never removed.');
@@ -29,3 +29,45 @@ export const listQuerySchema = z.strictObject({
 export type ListQuery = z.infer<typeof listQuerySchema>;
 
 export const backupNameSchema = z.string().min(1).max(200).describe('Name of a backup, or of its pack in the bucket.');
+
+/** A backup of Eider's own: its manifest, with label and pin as they are now. */
+export const backupViewSchema = manifestSchema.extend({ source: z.literal('eider') });
+
+const foreignViewSchema = z.object({
+  source: z.literal('foreign').describe('A database file without a manifest, put there by hand or by another tool.'),
+  name: z.string(),
+  encoding: z.enum(['plain', 'gzip', 'zstd']),
+  createdAt: z.iso.datetime(),
+  bytes: z.object({ stored: z.number().int() }),
+});
+
+const damagedViewSchema = z.object({
+  source: z.literal('damaged').describe('A backup whose manifest cannot be read.'),
+  name: z.string(),
+  createdAt: z.iso.datetime(),
+  code: z.string(),
+  message: z.string(),
+});
+
+/** Answer of GET /admin/backups/:name. */
+export const anyBackupViewSchema = z.union([backupViewSchema, foreignViewSchema]);
+
+/** Answer of GET /admin/backups. */
+export const backupPageSchema = z.object({
+  backups: z.array(z.union([backupViewSchema, foreignViewSchema, damagedViewSchema])),
+  next: z.string().nullable().describe('`cursor` of the next page; null on the last one.'),
+});
+
+/** Answer of POST /admin/backups/:name/verify. */
+export const verifyReportSchema = z.object({
+  backup: z.string(),
+  ok: z.boolean(),
+  bytes: z.number().int().describe('Bytes of the database and its log that were checked.'),
+  damages: z.array(
+    z.object({
+      key: z.string(),
+      why: z.string(),
+      block: z.number().int().optional().describe('Block of the database file; -1 for its headers.'),
+    }),
+  ),
+});

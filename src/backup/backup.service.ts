@@ -13,7 +13,7 @@ import type { Manifest } from '../repository/manifest.js';
 import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
 import { Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
-import type { BackupOutcome, BackupRequest, BackupStatus } from './backup-request.js';
+import type { BackupOutcome, BackupRequest, BackupStatus, CreatedBackup } from './backup-request.js';
 import { type CapturedImage, ImageCapture } from './image-capture.js';
 import { describeBackup } from './manifest-builder.js';
 
@@ -27,6 +27,7 @@ export class BackupService {
   readonly #capture: ImageCapture;
   #turn: Promise<unknown> = Promise.resolve();
   #running = 0;
+  readonly #givenUp = new AbortController();
   #status: Pick<BackupStatus, 'last' | 'failures' | 'lastError' | 'replacedBy'> = {
     last: null,
     failures: 0,
@@ -67,10 +68,16 @@ export class BackupService {
    *
    * @throws EiderError BACKUP_DISABLED, STORE_*, REPOSITORY_*, BACKUP_IMAGE_CHANGED, RESTORE_CONFLICT
    */
+  async create(
+    request: BackupRequest & { readonly onlyIfChanged?: false },
+    progress?: Progress,
+    signal?: AbortSignal,
+  ): Promise<CreatedBackup>;
+  async create(request: BackupRequest, progress?: Progress, signal?: AbortSignal): Promise<BackupOutcome>;
   async create(request: BackupRequest, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<BackupOutcome> {
     if (!this.config.enabled) throw new EiderError('BACKUP_DISABLED', 'BACKUP_ENABLED is false.');
     this.#running++;
-    const result = this.#turn.then(() => this.#attempt(request, progress, signal));
+    const result = this.#turn.then(() => this.#attempt(request, progress, anySignal(this.#givenUp.signal, signal)));
     this.#turn = result.catch(() => {});
     try {
       return await result;
@@ -86,6 +93,11 @@ export class BackupService {
     return result;
   }
 
+  /** Aborts the backup under way and those that wait: a shutdown has run out of time. */
+  giveUp(reason: Error): void {
+    this.#givenUp.abort(reason);
+  }
+
   /** Resolves when no backup is under way. */
   async idle(): Promise<void> {
     await this.#turn;
@@ -97,9 +109,9 @@ export class BackupService {
     return saved === null || comparePositions(await this.database.position(), saved) !== 0;
   }
 
-  async #attempt(request: BackupRequest, progress: Progress, signal?: AbortSignal): Promise<BackupOutcome> {
+  async #attempt(request: BackupRequest, progress: Progress, signal: AbortSignal): Promise<BackupOutcome> {
     try {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       const outcome = await this.#take(request, progress, signal);
       this.#status = { ...this.#status, failures: 0, lastError: null };
       return outcome;
@@ -117,7 +129,7 @@ export class BackupService {
     }
   }
 
-  async #take(request: BackupRequest, progress: Progress, signal?: AbortSignal): Promise<BackupOutcome> {
+  async #take(request: BackupRequest, progress: Progress, signal: AbortSignal): Promise<BackupOutcome> {
     const started = this.clock.monotonicMs();
     progress.step('prepare');
     await this.#precondition();
@@ -187,7 +199,7 @@ export class BackupService {
     request: BackupRequest,
     listing: Listing,
     progress: Progress,
-    signal?: AbortSignal,
+    signal: AbortSignal,
   ): Promise<{ name: string; image: CapturedImage }> {
     const release = await this.database.holdCheckpoints();
     try {
@@ -206,11 +218,11 @@ export class BackupService {
     }
   }
 
-  async #captureInto(name: string, progress: Progress, signal?: AbortSignal): Promise<CapturedImage> {
+  async #captureInto(name: string, progress: Progress, signal: AbortSignal): Promise<CapturedImage> {
     progress.step('copy');
     const compression = this.config.compress ? 'zstd' : 'none';
     try {
-      return await this.#capture.capture({ name, compression, ...(signal === undefined ? {} : { signal }) }, progress);
+      return await this.#capture.capture({ name, compression, signal }, progress);
     } catch (error) {
       await this.#discard(name);
       throw error;
@@ -239,6 +251,10 @@ export class BackupService {
       newest = next;
     }
   }
+}
+
+function anySignal(first: AbortSignal, second: AbortSignal | undefined): AbortSignal {
+  return second === undefined ? first : AbortSignal.any([first, second]);
 }
 
 function summaryOf(manifest: Manifest): NonNullable<BackupStatus['last']> {

@@ -25,11 +25,7 @@ export function addBackupCommands(program: Command): void {
         const outcome = await new OfflineDatabase(context).use(() =>
           context.get(BackupService).create({ trigger: 'manual', label: options.label, pinned: options.pin }),
         );
-        output.result(outcome, () =>
-          outcome.created
-            ? describe({ source: 'eider', ...outcome.manifest })
-            : `nothing changed since ${outcome.newest}`,
-        );
+        output.result(outcome.manifest, () => describe({ source: 'eider', ...outcome.manifest }));
       });
     });
 

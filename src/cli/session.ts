@@ -24,20 +24,30 @@ export async function runCommand(
   options: { readonly json?: boolean },
   work: (session: CommandSession) => Promise<number | void>,
 ): Promise<void> {
-  const output = new Output(options.json === true);
-  try {
+  await runPlainCommand(options, async (output) => {
     loadEnvironmentFile();
     checkConfiguration(process.env);
     // Results go to the standard output; what the services log must not be mixed into them.
     Logger.overrideLogger(['error', 'fatal']);
     const context = await NestFactory.createApplicationContext(CoreModule, { logger: false, abortOnError: false });
     try {
-      process.exitCode = (await work({ context, output })) ?? 0;
+      return await work({ context, output });
     } finally {
       await context.get(BlockPool).close();
       await context.get<ObjectStore>(OBJECT_STORE).close();
       await context.close();
     }
+  });
+}
+
+/** Runs a command that needs nothing but the environment. As `runCommand`. */
+export async function runPlainCommand(
+  options: { readonly json?: boolean },
+  work: (output: Output) => Promise<number | void> | number | void,
+): Promise<void> {
+  const output = new Output(options.json === true);
+  try {
+    process.exitCode = (await work(output)) ?? 0;
   } catch (error) {
     output.failure(error);
     process.exitCode = exitStatusFor(isEiderError(error) ? error.code : undefined);

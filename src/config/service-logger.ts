@@ -9,6 +9,9 @@ const LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'log', 'debug', '
 /** Properties whose value is never logged, wherever they stand. */
 const REDACTED = ['authorization', 'cookie', 'password', 'secret', 'accessKeyId', 'secretAccessKey', 'apiKey', 'token'];
 
+/** Contexts under which Nest reports what it sets up. */
+const FRAMEWORK = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
+
 const CENSOR = '[REDACTED]';
 
 /** Shorter values would be masked out of ordinary words. */
@@ -27,6 +30,13 @@ export class ServiceLogger extends ConsoleLogger {
       redact: { paths: REDACTED, censor: CENSOR },
     });
     this.#secrets = secrets;
+  }
+
+  /** The framework's own lines about modules and routes tell an operator nothing: they are for `debug`. */
+  override log(message: unknown, ...rest: unknown[]): void {
+    const context = rest.at(-1);
+    if (typeof context === 'string' && FRAMEWORK.has(context)) this.debug(message, ...rest);
+    else super.log(message, ...rest);
   }
 
   protected override formatMessage(...parts: Parameters<ConsoleLogger['formatMessage']>): string {

@@ -125,7 +125,7 @@ export class DatabaseService {
 
   /**
    * Holds writes off under a reason and waits for those under way; what does not end in time is interrupted and rolled
-   * back. When it returns, nothing writes.
+   * back. When it returns, nothing writes; when it throws, the reason stays in force until `resumeWrites`.
    */
   async pauseWrites(reason: string): Promise<void> {
     const { drained, inFlight } = await this.writeGate.close(reason, { drainMs: this.config.writeDrainTimeoutMs });
@@ -133,6 +133,9 @@ export class DatabaseService {
     this.#logger.warn(`${inFlight} writes did not end in ${this.config.writeDrainTimeoutMs} ms and are rolled back`);
     this.#work.interruptAll('closing', 'write');
     await this.writeGate.drain(INTERRUPT_MS);
+    if (this.writeGate.inFlight > 0) {
+      throw new EiderError('DATABASE_READ_ONLY', `${this.writeGate.inFlight} writes cannot be ended.`);
+    }
   }
 
   /** Lets writes in again. */

@@ -1,17 +1,24 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BackupScheduler } from '../backup/backup-scheduler.js';
 import { BackupService } from '../backup/backup.service.js';
+import { closeDatabase } from '../backup/close-database.js';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
-import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
 import { CheckpointWatcher } from '../database/checkpoint-watcher.js';
 import { DatabaseService } from '../database/database.service.js';
-import { inspectDatabaseFile } from '../database/inspect.js';
-import { messageOf } from '../errors/eider-error.js';
+import { EiderError, messageOf } from '../errors/eider-error.js';
 import { RequestGate } from '../http/request-gate.js';
 import { Lineage } from '../lineage/lineage.js';
 import { OBJECT_STORE, type ObjectStore } from '../object-store/object-store.js';
 import { OperationsService } from '../operations/operations.service.js';
+
+/**
+ * How long requests in flight may take to end, ms. Those that write are waited for again at the write gate, so this is only
+ * for the others; a client that never ends its request must not eat the time of the last backup.
+ */
+const REQUEST_DRAIN_MS = 3_000;
+
+const OUT_OF_TIME = new EiderError('SHUTTING_DOWN', 'The time of the shutdown has passed.');
 
 /** Ends the service without losing a commit. */
 @Injectable()
@@ -21,15 +28,14 @@ export class ShutdownService {
 
   constructor(
     @Inject(backupConfig.KEY) private readonly backupRules: BackupConfig,
-    @Inject(databaseConfig.KEY) private readonly databaseRules: DatabaseConfig,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
     private readonly requests: RequestGate,
     private readonly scheduler: BackupScheduler,
     private readonly checkpoints: CheckpointWatcher,
     private readonly operations: OperationsService,
-    private readonly database: DatabaseService,
-    private readonly backups: BackupService,
-    private readonly lineage: Lineage,
+    readonly database: DatabaseService,
+    readonly backups: BackupService,
+    readonly lineage: Lineage,
     private readonly pool: BlockPool,
   ) {}
 
@@ -47,19 +53,29 @@ export class ShutdownService {
   }
 
   async #shutDown(signal: AbortSignal): Promise<boolean> {
+    signal.addEventListener('abort', () => this.backups.giveUp(OUT_OF_TIME), { once: true });
     this.requests.beginShutdown();
+    // A backup under way is waited for: given up now, it would only be taken again.
+    this.operations.abortAll('the service is shutting down', 'backup');
     await this.scheduler.stop();
     await this.checkpoints.stop();
-    this.operations.abortAll('the service is shutting down');
+    await this.requests.drain(REQUEST_DRAIN_MS);
     await this.operations.idle();
-    await this.requests.drain(this.databaseRules.writeDrainTimeoutMs);
-    if (!this.database.isOpen) return true;
-    const { drained, inFlight } = await this.database.writeGate.close('the service is shutting down', {
-      drainMs: this.databaseRules.writeDrainTimeoutMs,
-    });
-    if (!drained) this.#logger.warn(`${inFlight} writes did not end in time and are rolled back`);
-    const saved = await this.#lastBackup(signal);
-    await this.#close(saved);
+    const saved = this.database.isOpen ? await this.#save(signal) : true;
+    await this.pool.close();
+    await this.store.close();
+    return saved;
+  }
+
+  async #save(signal: AbortSignal): Promise<boolean> {
+    let saved = false;
+    try {
+      await this.database.pauseWrites('the service is shutting down');
+      saved = await this.#lastBackup(signal);
+    } catch (error) {
+      this.#logger.error(messageOf(error));
+    }
+    await closeDatabase(this, saved);
     return saved;
   }
 
@@ -81,16 +97,5 @@ export class ShutdownService {
       );
       return false;
     }
-  }
-
-  /** Closing folds the log: the same content is then found at another position, which must not count as a change. */
-  async #close(saved: boolean): Promise<void> {
-    const unchanged = saved && this.lineage.isKnown && !(await this.backups.hasUnsavedChanges());
-    await this.database.close();
-    const file = await inspectDatabaseFile(this.database.path);
-    if (unchanged && file.kind === 'ok') await this.lineage.moved(file.position);
-    this.lineage.end();
-    await this.pool.close();
-    await this.store.close();
   }
 }

@@ -59,11 +59,12 @@ export class OperationsService {
     return [...this.#records.values()].reverse().map((record) => record.snapshot());
   }
 
-  /** Aborts what is running and starts nothing any more. */
-  abortAll(reason: string): void {
+  /** Aborts what is running, except work of one kind, and starts nothing any more. */
+  abortAll(reason: string, except?: OperationKind): void {
     this.#refusal ??= reason;
     for (const record of this.#records.values()) {
-      if (record.running) record.abort(new EiderError('SHUTTING_DOWN', `The ${record.kind} was ended: ${reason}.`));
+      if (record.running && record.kind !== except)
+        record.abort(new EiderError('SHUTTING_DOWN', `The ${record.kind} was ended: ${reason}.`));
     }
   }
 

@@ -36,7 +36,7 @@ const tableSchema = z.strictObject({
   exact: z.boolean(),
 });
 
-const manifestSchema = z.strictObject({
+export const manifestSchema = z.strictObject({
   format: z.literal(FORMAT_VERSION),
   name: z.string(),
   kind: z.enum(['full', 'incremental']),

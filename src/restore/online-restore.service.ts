@@ -44,8 +44,8 @@ export class OnlineRestore {
       const started = this.clock.monotonicMs();
       const { progress = NO_PROGRESS, signal } = options;
       const copy = await this.restores.prepare(found, progress, signal);
-      await this.database.writeGate.close(REASON);
       try {
+        await this.database.pauseWrites(REASON);
         if (options.force !== true) {
           progress.step('pre-restore backup');
           await this.backups.create(
@@ -62,7 +62,7 @@ export class OnlineRestore {
         return await this.restores.report(copy, started, aside);
       } finally {
         await this.restores.discard(copy);
-        this.database.writeGate.open(REASON);
+        this.database.resumeWrites(REASON);
       }
     });
   }

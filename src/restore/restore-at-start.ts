@@ -5,17 +5,24 @@ import { EiderError } from '../errors/eider-error.js';
 import { newLineage } from '../lineage/lineage.js';
 import { readState, writeState } from '../lineage/state-file.js';
 import type { Manifest } from '../repository/manifest.js';
-import { Repository } from '../repository/repository.js';
+import { type FoundBackup, Repository } from '../repository/repository.js';
 import { removeWorkingCopies } from '../database/database-files.js';
 import { type RestoreReport, RestoreService } from './restore.service.js';
 import { decideStart, type LocalFacts, type StartDecision } from './start-decision.js';
 import { lookLocal, lookRemote } from './start-facts.js';
+import { inspectDatabaseFile } from '../database/inspect.js';
 import { recoverSwap } from '../database/swap.js';
 
 /** What a start decided and did. */
 export interface StartOutcome {
   readonly decision: StartDecision;
   readonly restored: RestoreReport | undefined;
+  readonly newest: Manifest | undefined;
+}
+
+interface Examination {
+  readonly decision: StartDecision;
+  readonly local: LocalFacts;
   readonly newest: Manifest | undefined;
 }
 
@@ -41,12 +48,51 @@ export class RestoreAtStart {
     if (await recoverSwap(path))
       this.#logger.warn('a restore was interrupted; the database before it is in place again');
     await removeWorkingCopies(path);
-    const remote = await lookRemote(this.repository);
-    const local = await lookLocal(path, remote.newest, this.repository, this.pool);
-    const decision = decideStart(local, remote.facts, this.policy);
+    const { decision, local, newest } = await this.#examine(this.policy);
     this.#logger.log(`${decision.action} (${decision.row}): ${decision.reason}`);
-    const restored = await this.#act(decision, local, remote.newest);
-    return { decision, restored, newest: remote.newest };
+    const restored = await this.#act(decision, local, newest);
+    return { decision, restored, newest };
+  }
+
+  /**
+   * For work on the local database as it is, while the service is stopped: refuses where a start would restore or refuse.
+   *
+   * @throws EiderError RESTORE_CONFLICT, STORE_UNAVAILABLE; DATABASE_PATH_INVALID where there is no database
+   */
+  async keepLocal(): Promise<void> {
+    const path = this.restores.database;
+    await recoverSwap(path);
+    const { decision, local, newest } = await this.#examine({ ...this.policy, onConflict: 'fail' });
+    if (decision.action === 'create' || local.kind === 'missing') {
+      throw new EiderError('DATABASE_PATH_INVALID', `There is no database at ${path}.`, { details: { path } });
+    }
+    if (decision.undecided === true) throw new EiderError('STORE_UNAVAILABLE', `${decision.reason}.`);
+    if (local.kind === 'unreadable') throw refusal({ ...decision, row: 'local-unreadable' }, local);
+    if (decision.action !== 'keep') {
+      throw new EiderError('RESTORE_CONFLICT', `A start would not keep the local database: ${decision.reason}.`);
+    }
+    await this.#settle(decision, local.identifier, newest);
+  }
+
+  /**
+   * Restores a backup in the place of the local database, whatever its history, while the service is stopped. The
+   * database that was there is kept beside it.
+   *
+   * @throws EiderError DATABASE_LOCKED and those of `RestoreService.offline`
+   */
+  async replaceLocal(found: FoundBackup): Promise<RestoreReport> {
+    const path = this.restores.database;
+    const local = await inspectDatabaseFile(path);
+    if (local.kind === 'refused') throw local.error;
+    await recoverSwap(path);
+    await removeWorkingCopies(path);
+    return this.restores.offline(found, { quarantine: local.kind === 'unreadable' });
+  }
+
+  async #examine(policy: RestoreConfig): Promise<Examination> {
+    const { facts, newest } = await lookRemote(this.repository);
+    const local = await lookLocal(this.restores.database, newest, this.repository, this.pool);
+    return { decision: decideStart(local, facts, policy), local, newest };
   }
 
   async #act(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { positionSchema } from '../repository/position.js';
 
 /** Body of POST /admin/restore. */
 export const restoreBodySchema = z
@@ -11,3 +12,29 @@ export const restoreBodySchema = z
   })
   .refine((body) => (body.backup === undefined) !== (body.latest === undefined), 'give either `backup` or `latest`');
 export type RestoreBody = z.infer<typeof restoreBodySchema>;
+
+const count = z.number().int();
+
+/** What a restore did. */
+export const restoreReportSchema = z.object({
+  backup: z.string(),
+  database: z.string().describe('Path of the database file.'),
+  bytes: count,
+  durationMs: count,
+  restorePoint: z.string().nullable().describe('The database that was replaced; null where there was none.'),
+});
+
+/** What a restore would do: the answer to `dryRun`. */
+export const restorePlanSchema = z.object({
+  backup: z.string(),
+  source: z.enum(['eider', 'foreign']),
+  createdAt: z.iso.datetime(),
+  position: positionSchema.nullable(),
+  continuesLineage: z.boolean(),
+  objects: count,
+  bytesToFetch: count,
+  databaseBytes: count.nullable(),
+  bytesNeeded: count,
+  bytesFree: count,
+  estimatedSeconds: count,
+});

@@ -86,9 +86,14 @@ export class RestoreService {
     });
   }
 
+  /** Throws RESTORE_IN_PROGRESS. */
+  refuseWhileBusy(): void {
+    if (this.#busy) throw new EiderError('RESTORE_IN_PROGRESS', 'A restore is running already.');
+  }
+
   /** One restore at a time. Throws RESTORE_IN_PROGRESS. */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#busy) throw new EiderError('RESTORE_IN_PROGRESS', 'A restore is running already.');
+    this.refuseWhileBusy();
     this.#busy = true;
     try {
       return await work();
@@ -180,6 +185,7 @@ export class RestoreService {
     const copy = await this.prepare(found, options.progress, options.signal);
     await this.recordHistory(copy);
     options.signal?.throwIfAborted();
+    await this.#refuseOpenDatabase(copy);
     const { swap, aside } = await this.swapIn(copy, options.quarantine === true ? 'unreadable' : 'restore-point');
     await swap.commit();
     await this.prune();
@@ -217,6 +223,14 @@ export class RestoreService {
     } catch (error) {
       this.#logger.warn(`old restore points could not be removed: ${String(error)}`);
     }
+  }
+
+  /** The fetch took its time: a service may have been started meanwhile, and renaming its files would harm it. */
+  async #refuseOpenDatabase(copy: WorkingCopy): Promise<void> {
+    const local = await inspectDatabaseFile(this.database);
+    if (local.kind !== 'refused') return;
+    await this.discard(copy);
+    throw local.error;
   }
 
   async #identify(path: string): Promise<RestoredFile> {

@@ -243,7 +243,7 @@ describe('a database path that can be used', () => {
       const instance = await DuckDBInstance.create(path);
       const connection = await instance.connect();
       const [row] = (await connection.runAndReadAll('SELECT current_database() AS name')).getRowObjectsJS();
-      const quoted = `"${(row?.['name'] as string).replaceAll('"', '""')}"`;
+      const quoted = `"${(row as { name: string }).name.replaceAll('"', '""')}"`;
       await connection.run(`CREATE TABLE t AS FROM range(3); CREATE VIEW v AS SELECT * FROM ${quoted}.main.t`);
       connection.closeSync();
       instance.closeSync();

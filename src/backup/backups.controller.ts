@@ -1,0 +1,93 @@
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req, Res } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import { RequireRole } from '../auth/require-role.js';
+import { ApiProblems } from '../http/api-problems.js';
+import type { Operation } from '../operations/operation.js';
+import { operationSchema } from '../operations/operation.schemas.js';
+import { OperationsService } from '../operations/operations.service.js';
+import { answerOperation } from '../operations/respond-async.js';
+import {
+  anyBackupViewSchema,
+  backupNameSchema,
+  backupPageSchema,
+  backupViewSchema,
+  type ListQuery,
+  listQuerySchema,
+  type NoteBody,
+  noteBodySchema,
+  verifyReportSchema,
+} from './backup.schemas.js';
+import { BackupCatalog, type BackupView, type CatalogPage, type ForeignBackupView } from './backup-catalog.js';
+import { RetentionService } from './retention.service.js';
+import { type VerifyReport, VerifyService } from './verify.service.js';
+
+/** The backups in the repository. */
+@ApiTags('backups')
+@RequireRole('viewer')
+@Controller('admin/backups')
+export class BackupsController {
+  constructor(
+    private readonly catalog: BackupCatalog,
+    private readonly retention: RetentionService,
+    private readonly verifier: VerifyService,
+    private readonly operations: OperationsService,
+  ) {}
+
+  @ApiOperation({ summary: 'The backups, newest first' })
+  @ApiOkResponse({ standardSchema: backupPageSchema })
+  @ApiProblems('REQUEST_INVALID', 'STORE_UNAVAILABLE')
+  @Get()
+  list(@Query({ schema: listQuerySchema }) query: ListQuery): Promise<CatalogPage> {
+    return this.catalog.page(query);
+  }
+
+  @ApiOperation({ summary: 'One backup' })
+  @ApiOkResponse({ standardSchema: anyBackupViewSchema })
+  @ApiProblems('BACKUP_NOT_FOUND', 'MANIFEST_CORRUPT')
+  @Get(':name')
+  show(@Param('name', { schema: backupNameSchema }) name: string): Promise<BackupView | ForeignBackupView> {
+    return this.catalog.show(name);
+  }
+
+  @ApiOperation({ summary: 'Sets the label and the pin of a backup' })
+  @ApiOkResponse({ standardSchema: backupViewSchema })
+  @ApiProblems('REQUEST_INVALID', 'BACKUP_NOT_FOUND')
+  @RequireRole('operator')
+  @Patch(':name')
+  annotate(
+    @Param('name', { schema: backupNameSchema }) name: string,
+    @Body({ schema: noteBodySchema }) body: NoteBody,
+  ): Promise<BackupView> {
+    return this.catalog.annotate(name, body);
+  }
+
+  @ApiOperation({ summary: 'Removes a backup, unless it is the last good one, pinned, or needed by another' })
+  @ApiNoContentResponse()
+  @ApiProblems('BACKUP_NOT_FOUND', 'BACKUP_IN_USE', 'STORE_DENIED')
+  @RequireRole('admin')
+  @Delete(':name')
+  @HttpCode(204)
+  async remove(@Param('name', { schema: backupNameSchema }) name: string): Promise<void> {
+    await this.retention.remove(name);
+  }
+
+  @ApiOperation({
+    summary: 'Reads every byte of a backup back and checks it',
+    description: 'With `Prefer: respond-async` the answer is 202 and an operation to poll.',
+  })
+  @ApiOkResponse({ standardSchema: verifyReportSchema })
+  @ApiAcceptedResponse({ standardSchema: operationSchema })
+  @ApiProblems('BACKUP_NOT_FOUND', 'MANIFEST_CORRUPT', 'REQUEST_INVALID')
+  @RequireRole('operator')
+  @Post(':name/verify')
+  @HttpCode(200)
+  verify(
+    @Req() request: Request,
+    @Res({ passthrough: true }) response: Response,
+    @Param('name', { schema: backupNameSchema }) name: string,
+  ): Promise<VerifyReport | Operation> {
+    const started = this.operations.start('verify', (progress, signal) => this.verifier.verify(name, progress, signal));
+    return answerOperation(request, response, started);
+  }
+}

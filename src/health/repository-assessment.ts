@@ -1,0 +1,70 @@
+import type { BackupStatus } from '../backup/backup-request.js';
+import type { Finding } from './health-report.js';
+import type { StoreFinding } from './store-probe.js';
+
+/** What a look at backups and their store shows. */
+export interface RepositoryFacts extends BackupStatus {
+  /** For people, without secrets. */
+  readonly store: string;
+  /** Null while backups are turned off: the store is then left alone. */
+  readonly probe: StoreFinding | null;
+  readonly conditionalWrites: 'yes' | 'no' | 'unknown';
+  /** Seconds; null where there is no backup yet. */
+  readonly lastBackupAgeSeconds: number | null;
+  /** 0 where none are taken on an interval. */
+  readonly intervalSeconds: number;
+  /** Null where none are taken on an interval. */
+  readonly nextBackupAt: string | null;
+  /** What would be lost with the disk now; null while that is not known. */
+  readonly notBackedUp: NotBackedUp | null;
+  /** Why nothing is shipped although the store answers; null where that is not so. */
+  readonly conflict: string | null;
+  /** Objects that retention may not delete. */
+  readonly deletesDenied: number;
+}
+
+export interface NotBackedUp {
+  /** Whether anything was committed since the last backup. */
+  readonly changes: boolean;
+  /** Commits and bytes of the write-ahead log since the last checkpoint; some of them may be in a backup. */
+  readonly commitsInWal: number;
+  readonly walBytes: number;
+}
+
+/** A backup is late when it is older than this many intervals. */
+const LATE_INTERVALS = 2;
+
+/** What is wrong with backups. Pure. */
+export function assessRepository(facts: RepositoryFacts): Finding[] {
+  if (!facts.enabled) {
+    return [{ state: 'degraded', what: 'BACKUP_ENABLED=false: nothing is backed up, nothing is protected' }];
+  }
+  const findings: Finding[] = [];
+  const add = (state: Finding['state'], what: string): void => void findings.push({ state, what });
+  const { probe } = facts;
+  if (probe !== null && !probe.writable) {
+    add(
+      'down',
+      `the store cannot be written to (${probe.code ?? ''}: ${probe.error ?? ''}); local data is safe and in use`,
+    );
+  }
+  if (facts.replacedBy !== null) {
+    add('down', `another process wrote ${facts.replacedBy}: this one refuses writes; keep one process running`);
+  }
+  if (facts.conflict !== null) add('down', `nothing is shipped: ${facts.conflict}`);
+  if (facts.failures > 0) {
+    add('degraded', `${facts.failures} backups in a row failed, the last with ${facts.lastError?.code ?? 'an error'}`);
+  }
+  if (isLate(facts))
+    add('degraded', `the newest backup is older than ${LATE_INTERVALS} intervals and there are changes`);
+  if (facts.conditionalWrites === 'no') {
+    add('degraded', 'the store has no conditional writes: make sure yourself that only one process writes');
+  }
+  if (facts.deletesDenied > 0) add('degraded', `retention may not delete ${facts.deletesDenied} objects`);
+  return findings;
+}
+
+function isLate({ notBackedUp, intervalSeconds, lastBackupAgeSeconds }: RepositoryFacts): boolean {
+  if (notBackedUp?.changes !== true || intervalSeconds === 0) return false;
+  return lastBackupAgeSeconds !== null && lastBackupAgeSeconds > LATE_INTERVALS * intervalSeconds;
+}

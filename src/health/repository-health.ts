@@ -1,0 +1,59 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { BackupScheduler } from '../backup/backup-scheduler.js';
+import { BackupService } from '../backup/backup.service.js';
+import { RetentionService } from '../backup/retention.service.js';
+import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { DatabaseService } from '../database/database.service.js';
+import { Lineage } from '../lineage/lineage.js';
+import { LateDecision } from '../restore/late-decision.js';
+import { Clock } from '../runtime/clock.js';
+import type { HealthReport } from './health-report.js';
+import { assessRepository, type NotBackedUp, type RepositoryFacts } from './repository-assessment.js';
+import { StoreProbe } from './store-probe.js';
+
+/** Looks at backups and their store. */
+@Injectable()
+export class RepositoryHealth {
+  constructor(
+    @Inject(backupConfig.KEY) private readonly config: BackupConfig,
+    private readonly backups: BackupService,
+    private readonly scheduler: BackupScheduler,
+    private readonly retention: RetentionService,
+    private readonly database: DatabaseService,
+    private readonly lineage: Lineage,
+    private readonly late: LateDecision,
+    private readonly probe: StoreProbe,
+    private readonly clock: Clock,
+  ) {}
+
+  async look(): Promise<HealthReport> {
+    const facts = await this.#facts();
+    return { findings: assessRepository(facts), facts: { ...facts } };
+  }
+
+  async #facts(): Promise<RepositoryFacts> {
+    const { status } = this.backups;
+    const { intervalMs } = this.config;
+    const probe = status.enabled ? await this.probe.look() : null;
+    const age = status.last === null ? null : this.clock.now().getTime() - Date.parse(status.last.createdAt);
+    return {
+      ...status,
+      store: this.probe.description,
+      probe,
+      conditionalWrites: this.probe.conditionalWrites,
+      lastBackupAgeSeconds: age === null ? null : Math.round(age / 1000),
+      intervalSeconds: intervalMs / 1000,
+      nextBackupAt: status.enabled && intervalMs > 0 ? this.scheduler.nextDueAt().toISOString() : null,
+      notBackedUp: await this.#notBackedUp(),
+      conflict: this.late.conflict ?? null,
+      deletesDenied: this.retention.lastReport?.denied.length ?? 0,
+    };
+  }
+
+  async #notBackedUp(): Promise<NotBackedUp | null> {
+    if (!this.database.isOpen || !this.lineage.isKnown) return null;
+    const { files } = this.database;
+    const walBytes = files.wal()?.size ?? 0;
+    return { changes: await this.backups.hasUnsavedChanges(), commitsInWal: files.commitsInLog(), walBytes };
+  }
+}

@@ -1,0 +1,36 @@
+import { Injectable } from '@nestjs/common';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { backupNameOf } from '../repository/keys.js';
+import { nameOf, RestoreService } from './restore.service.js';
+
+/** A restored database file, to be sent. */
+export interface Download {
+  /** Removes the file when it ends, however it ends. */
+  readonly stream: Readable;
+  readonly bytes: number;
+  /** `<backup>.duckdb` */
+  readonly fileName: string;
+}
+
+/** Hands out backups as database files: restored beside the database and checked first, so that what is sent opens. */
+@Injectable()
+export class BackupDownload {
+  constructor(private readonly restores: RestoreService) {}
+
+  /** @throws EiderError BACKUP_NOT_FOUND and those of `RestoreService.prepare` */
+  async open(name: string): Promise<Download> {
+    const found = await this.restores.find({ backup: name });
+    const copy = await this.restores.prepare(found);
+    try {
+      const { size } = await stat(copy.path);
+      const stream = createReadStream(copy.path);
+      stream.once('close', () => void this.restores.discard(copy));
+      return { stream, bytes: size, fileName: `${backupNameOf(nameOf(found))}.duckdb` };
+    } catch (error) {
+      await this.restores.discard(copy);
+      throw error;
+    }
+  }
+}

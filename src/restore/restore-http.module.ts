@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { BackupDownload } from './backup-download.js';
+import { DownloadController } from './download.controller.js';
+import { RestoreController } from './restore.controller.js';
+import { RestoreModule } from './restore.module.js';
+
+/** The routes of restores. Needs OperationsModule and AuthModule. */
+@Module({
+  imports: [RestoreModule],
+  controllers: [RestoreController, DownloadController],
+  providers: [BackupDownload],
+})
+export class RestoreHttpModule {}
