@@ -98,14 +98,22 @@ export class DatabaseService {
     });
   }
 
-  /** Runs work that only reads. */
+  /**
+   * Runs work that only reads, all of it on one snapshot. A statement that writes fails: it would get past the write gate.
+   */
   async read<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
-    return this.#onSession('read', work, options);
+    return this.#withConnection(
+      'read',
+      (connection, check) => inTransaction(connection, check, work, 'READ ONLY'),
+      options,
+    );
   }
 
   /** Runs work that writes; each statement commits by itself. Throws DATABASE_READ_ONLY while writes are held off. */
   async write<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
-    return this.#gated(() => this.#onSession('write', work, options));
+    return this.#gated(() =>
+      this.#withConnection('write', (connection, check) => work(new ConnectionSession(connection, check)), options),
+    );
   }
 
   /** Runs work in one transaction: all of it is committed, or none. Throws DATABASE_READ_ONLY while writes are held off. */
@@ -114,7 +122,11 @@ export class DatabaseService {
     for (let left = retries; ; left--) {
       try {
         return await this.#gated(() =>
-          this.#withConnection('write', (connection, check) => inTransaction(connection, check, work), options),
+          this.#withConnection(
+            'write',
+            (connection, check) => inTransaction(connection, check, work, 'READ WRITE'),
+            options,
+          ),
         );
       } catch (error) {
         if (left <= 0 || !isConflict(error)) throw error;
@@ -188,10 +200,6 @@ export class DatabaseService {
     }
   }
 
-  async #onSession<T>(kind: WorkKind, work: (session: Session) => Promise<T>, options: QueryOptions): Promise<T> {
-    return this.#withConnection(kind, (connection, check) => work(new ConnectionSession(connection, check)), options);
-  }
-
   async #withConnection<T>(
     kind: WorkKind,
     work: (connection: DuckDBConnection, check: () => void) => Promise<T>,
@@ -232,8 +240,9 @@ async function inTransaction<T>(
   connection: DuckDBConnection,
   check: () => void,
   work: (session: Session) => Promise<T>,
+  mode: 'READ ONLY' | 'READ WRITE',
 ): Promise<T> {
-  await connection.run('BEGIN TRANSACTION');
+  await connection.run(`BEGIN TRANSACTION ${mode}`);
   try {
     const result = await work(new ConnectionSession(connection, check));
     check();

@@ -1,9 +1,16 @@
 import { access, constants, type FileHandle, open, stat } from 'node:fs/promises';
 import { readSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type FileHeader, type HeaderProblem, parseFileHeader } from '../duckdb-format/file-header.js';
+import { type FileHeader, hasIdentity, type HeaderProblem, parseFileHeader } from '../duckdb-format/file-header.js';
 import { blockOffset, HEADERS_SIZE } from '../duckdb-format/layout.js';
-import { parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
+import {
+  findCommit,
+  parseWalHeader,
+  WAL_HEADER_MOST,
+  WAL_VERSION,
+  type WalHeader,
+  walkWal,
+} from '../duckdb-format/wal.js';
 import type { ErrorCode } from '../errors/catalogue.js';
 import { EiderError, messageOf } from '../errors/eider-error.js';
 import { isMissing } from '../errors/system-error.js';
@@ -86,44 +93,76 @@ async function inspectOpen(file: FileHandle, path: string): Promise<LocalFileFac
     );
     return { kind: 'unreadable', error };
   }
-  return {
-    kind: 'ok',
-    header,
-    position: { iteration: header.iteration, offset: await offsetOf(path, header) },
-  };
+  const log = await examineLogs(path, header);
+  if (log.damage !== undefined) {
+    const error = new EiderError('DATABASE_CORRUPT', `The write-ahead log of ${path} is damaged: ${log.damage}.`, {
+      details: { path },
+    });
+    return { kind: 'unreadable', error };
+  }
+  return { kind: 'ok', header, position: { iteration: header.iteration, offset: log.offset } };
+}
+
+interface LogFindings {
+  /** End of the last commit; 0 where there is none. */
+  readonly offset: number;
+  /** Why commits would be lost without a word if DuckDB opened the file. */
+  readonly damage?: string;
 }
 
 /**
  * End of the last commit after the checkpoint that the header names. A process that was killed between the header and the
  * end of its checkpoint leaves the log of before, and the commits made meanwhile in `.wal.checkpoint`, which becomes the log.
  */
-async function offsetOf(path: string, header: FileHeader): Promise<number> {
-  return (await lastCommit(`${path}.wal`, header)) || lastCommit(`${path}.wal.checkpoint`, header);
+async function examineLogs(path: string, header: FileHeader): Promise<LogFindings> {
+  const log = await examineLog(`${path}.wal`, header);
+  if (log.damage !== undefined || log.offset > 0) return log;
+  return examineLog(`${path}.wal.checkpoint`, header);
 }
 
-/** End of the last commit in a log that nobody writes; 0 where there is none. */
-async function lastCommit(path: string, header: FileHeader): Promise<number> {
+/** Looks at a log that nobody writes. */
+async function examineLog(path: string, header: FileHeader): Promise<LogFindings> {
   let log: FileHandle;
   try {
     log = await open(path, 'r');
   } catch (error) {
-    if (isMissing(error)) return 0;
+    if (isMissing(error)) return { offset: 0 };
     throw error;
   }
   try {
     const { size } = await log.stat();
-    return lastCommitIn(log.fd, size, header);
+    return examineOpenLog(log.fd, size, header);
   } finally {
     await log.close();
   }
 }
 
-/** End of the last commit in an open log that belongs to the file; 0 where there is none, or the log is another file's. */
-export function lastCommitIn(descriptor: number, size: number, header: FileHeader): number {
+/**
+ * DuckDB passes over a log whose header it cannot read, and over everything behind a frame that seems to be cut, without a
+ * word. After a crash that is right: nothing behind the last whole commit was acknowledged. After damage it is not.
+ */
+function examineOpenLog(descriptor: number, size: number, header: FileHeader): LogFindings {
   const read = reading(descriptor);
   const wal = parseWalHeader(read(0, Math.min(size, WAL_HEADER_MOST)));
-  if (wal === undefined || (wal.iteration !== undefined && wal.iteration !== header.iteration)) return 0;
-  return walkWal(read, wal.end, size).lastCommit;
+  if (wal === undefined || (hasIdentity(header) && !isBound(wal))) {
+    // A header that a crash has cut is shorter than any whole one.
+    const torn = size <= WAL_HEADER_MOST && findCommit(read, 0, size) === undefined;
+    return torn ? { offset: 0 } : { offset: 0, damage: 'its header cannot be read' };
+  }
+  // A log of another iteration is either dropped at the end of a checkpoint, or refused by DuckDB.
+  if (wal.iteration !== undefined && wal.iteration !== header.iteration) return { offset: 0 };
+  const { lastCommit } = walkWal(read, wal.end, size);
+  const lost = findCommit(read, lastCommit || wal.end, size);
+  if (lost === undefined) return { offset: lastCommit };
+  return {
+    offset: lastCommit,
+    damage: `there are commits behind byte ${lastCommit || wal.end}, where it cannot be followed`,
+  };
+}
+
+/** Whether a log says which file and which checkpoint it belongs to, each once and as DuckDB writes it. */
+function isBound({ version, identifier, iteration }: WalHeader): boolean {
+  return version === WAL_VERSION && identifier !== undefined && iteration !== undefined;
 }
 
 /** Reads at positions of a descriptor; fewer bytes where the file ends. */

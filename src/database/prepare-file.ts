@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
-import { mkdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EiderError, messageOf } from '../errors/eider-error.js';
+import { makeFolder } from '../runtime/sync-folder.js';
 import { exists } from './database-files.js';
 import { inspectDatabaseFile } from './inspect.js';
 import { upgradeInPlace } from './storage-upgrade.js';
@@ -15,7 +16,7 @@ const logger = new Logger('Database');
  * @throws EiderError DATABASE_*
  */
 export async function prepareFile(path: string, now: Date): Promise<'existing' | 'new'> {
-  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+  await makeFolder(dirname(path)).catch((error: unknown) => {
     throw new EiderError('DATABASE_PATH_INVALID', `The folder of ${path} cannot be made: ${messageOf(error)}`, {
       cause: error,
       details: { path },

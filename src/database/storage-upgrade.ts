@@ -1,7 +1,10 @@
 import { DuckDBInstance } from '@duckdb/node-api';
+import { randomBytes } from 'node:crypto';
 import { copyFile, open, rm } from 'node:fs/promises';
-import { type FileHeader, FIRST_VERSION_WITH_IDENTITY } from '../duckdb-format/file-header.js';
+import { type FileHeader, hasIdentity, withIdentifier } from '../duckdb-format/file-header.js';
+import { HEADER_SIZE } from '../duckdb-format/layout.js';
 import { EiderError, messageOf } from '../errors/eider-error.js';
+import { writeFully } from '../runtime/write-fully.js';
 import { catalogNameOf, quoteIdentifier, quoteLiteral } from './catalog-name.js';
 import { exists, removeDatabase } from './database-files.js';
 import { checkDatabase } from './database-check.js';
@@ -12,8 +15,9 @@ import { DatabaseSwap } from './swap.js';
  * Gives a database file an identity, which its log is then bound to: without one DuckDB replays a log of another
  * generation in silence.
  *
- * The file must be a working copy. The second opening matters: the first leaves an identity in the header that its own
- * log does not carry.
+ * The file must be a working copy. DuckDB writes memory that it never set as the identity of an upgraded file
+ * (`ConstructMainHeader`), so two files can get the same one; a random one is put in its place. The second opening shows that
+ * DuckDB takes the file as it is then.
  *
  * @returns false when the file has one already
  * @throws EiderError DATABASE_UPGRADE_FAILED
@@ -22,7 +26,7 @@ export async function upgradeStorage(path: string): Promise<boolean> {
   const before = await inspectDatabaseFile(path);
   if (before.kind !== 'ok')
     throw upgradeFailed(path, before.kind === 'missing' ? 'it is missing' : before.error.message);
-  if (before.header.version >= FIRST_VERSION_WITH_IDENTITY) return false;
+  if (hasIdentity(before.header)) return false;
   try {
     // A checkpoint with nothing to do would leave the file as it is.
     await openOnce(path, [
@@ -30,16 +34,13 @@ export async function upgradeStorage(path: string): Promise<boolean> {
       'DROP TABLE db.main.eider_upgrade',
       'CHECKPOINT db',
     ]);
+    await stampIdentity(path);
     await openOnce(path, []);
   } catch (error) {
     throw upgradeFailed(path, messageOf(error), error);
   }
   const after = await inspectDatabaseFile(path);
-  if (
-    after.kind !== 'ok' ||
-    after.header.version < FIRST_VERSION_WITH_IDENTITY ||
-    /^0+$/.test(after.header.identifier)
-  ) {
+  if (after.kind !== 'ok' || !hasIdentity(after.header)) {
     throw upgradeFailed(path, 'the file has no identity afterwards');
   }
   return true;
@@ -53,7 +54,7 @@ export async function upgradeStorage(path: string): Promise<boolean> {
  * @throws EiderError DATABASE_UPGRADE_FAILED, DATABASE_DISK_FULL; the original is in place
  */
 export async function upgradeInPlace(path: string, header: FileHeader, now: Date): Promise<boolean> {
-  if (header.version >= FIRST_VERSION_WITH_IDENTITY) return false;
+  if (hasIdentity(header)) return false;
   const copy = `${path}.upgrading`;
   await removeDatabase(copy);
   try {
@@ -87,6 +88,18 @@ export async function upgradeInPlace(path: string, header: FileHeader, now: Date
   await swap.commit();
   await rm(`${copy}.wal`, { force: true });
   return true;
+}
+
+async function stampIdentity(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  try {
+    const main = Buffer.alloc(HEADER_SIZE);
+    await file.read(main, 0, HEADER_SIZE, 0);
+    await writeFully(file, withIdentifier(main, randomBytes(16)), 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 async function openOnce(path: string, statements: readonly string[]): Promise<void> {

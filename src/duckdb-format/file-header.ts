@@ -1,8 +1,14 @@
 import { duckdbChecksum } from './checksum.js';
 import { BLOCK_SIZE, HEADER_SIZE, HEADERS_SIZE, toSafeInteger } from './layout.js';
 
-/** First file version that carries an identity and binds its log to it: STORAGE_VERSION v1.4.0. */
-export const FIRST_VERSION_WITH_IDENTITY = 67;
+/**
+ * First serialization compatibility with which the file carries an identity and its log is bound to it: STORAGE_VERSION
+ * v1.4.0. The file version does not tell: DuckDB leaves it at 65 when it upgrades an older file (`WriteHeader` in
+ * `single_file_block_manager.cpp`).
+ */
+const FIRST_COMPATIBILITY_WITH_IDENTITY = 6;
+/** Where the identity is, and its length. */
+const IDENTIFIER = { offset: 124, length: 16 } as const;
 /** Newest file version that DuckDB 1.5 writes: STORAGE_VERSION v1.5.0. */
 export const NEWEST_VERSION = 68;
 
@@ -27,7 +33,9 @@ export interface FileHeader {
   readonly version: number;
   /** DuckDB version that created the file, as written there. */
   readonly library: string;
-  /** Identity of the database, 32 hex digits; all zeros below version 67. */
+  /** Serialization compatibility of the header in force: 1 to 7 so far. */
+  readonly compatibility: number;
+  /** Identity of the database, 32 hex digits; all zeros where the file has none. */
   readonly identifier: string;
   /** Checkpoint counter of the header in force. */
   readonly iteration: number;
@@ -74,18 +82,45 @@ export function parseFileHeader(bytes: Buffer): HeaderResult {
   if (active === undefined) return no('corrupt', 'the checksums of both its database headers are wrong');
   const blockSize = toSafeInteger(bytes.readBigUInt64LE(active + 40));
   if (blockSize !== BLOCK_SIZE) return no('block-size', `its blocks have ${blockSize} bytes in place of ${BLOCK_SIZE}`);
+  const compatibility = toSafeInteger(bytes.readBigUInt64LE(active + 56));
   return {
     ok: true,
     header: {
       version,
       library: text(bytes, 52, 32),
-      identifier: version >= FIRST_VERSION_WITH_IDENTITY ? bytes.toString('hex', 124, 140) : '0'.repeat(32),
+      compatibility,
+      identifier: compatibility >= FIRST_COMPATIBILITY_WITH_IDENTITY ? identifierOf(bytes) : NO_IDENTIFIER,
       iteration: toSafeInteger(bytes.readBigUInt64LE(active + 8)),
       blockCount: toSafeInteger(bytes.readBigUInt64LE(active + 32)),
       freeList: bytes.readBigUInt64LE(active + 24),
       torn: slots.length < 2,
     },
   };
+}
+
+/** Whether a file has an identity that its log is bound to. */
+export function hasIdentity({ identifier }: Pick<FileHeader, 'identifier'>): boolean {
+  return identifier !== NO_IDENTIFIER;
+}
+
+/**
+ * The main header of a file with another identity.
+ *
+ * @param main - the first 4,096 bytes of a file without a log
+ * @param identifier - 16 bytes
+ */
+export function withIdentifier(main: Buffer, identifier: Buffer): Buffer {
+  if (main.length !== HEADER_SIZE || identifier.length !== IDENTIFIER.length) throw new RangeError('wrong length');
+  const changed = Buffer.from(main);
+  identifier.copy(changed, IDENTIFIER.offset);
+  changed.writeBigUInt64LE(duckdbChecksum(changed.subarray(8)), 0);
+  return changed;
+}
+
+const NO_IDENTIFIER = '0'.repeat(2 * IDENTIFIER.length);
+
+function identifierOf(bytes: Buffer): string {
+  return bytes.toString('hex', IDENTIFIER.offset, IDENTIFIER.offset + IDENTIFIER.length);
 }
 
 function isWhole(bytes: Buffer, offset: number): boolean {

@@ -1,5 +1,3 @@
-import { toSafeInteger } from './layout.js';
-
 /**
  * DuckDB's write-ahead log: a header, then frames `u64 size, u64 checksum, payload`. The payload begins with the field id
  * 100 and the type of the entry. Source: `WriteAheadLog::WriteHeader` and `ChecksumWriter` in `write_ahead_log.cpp`.
@@ -13,6 +11,9 @@ const FRAME_HEAD = 16;
 export const WAL_ENTRY = { rowGroupData: 29, version: 98, checkpoint: 99, flush: 100 } as const;
 /** The header is at most this long: 6 fields, varints of at most 10 bytes. */
 export const WAL_HEADER_MOST = 128;
+
+/** Version of a log that is not encrypted. */
+export const WAL_VERSION = 2;
 
 /** What the header of a log tells. */
 export interface WalHeader {
@@ -36,17 +37,18 @@ export function parseWalHeader(bytes: Buffer): WalHeader | undefined {
     let iteration: number | undefined;
     for (let field = reader.u16(); field !== 0xffff; field = reader.u16()) {
       if (field === 101) version = reader.varint();
-      else if (field === 102)
-        identifier = Buffer.from(Array.from({ length: reader.varint() }, () => reader.varint())).toString('hex');
+      else if (field === 102) identifier = reader.identifier();
       else if (field === 103) iteration = reader.varint();
       else return undefined;
     }
     return { version, identifier, iteration, end: reader.at };
   } catch (error) {
-    if (error instanceof RangeError) return undefined;
+    if (error instanceof MalformedHeader) return undefined;
     throw error;
   }
 }
+
+class MalformedHeader extends Error {}
 
 class FieldReader {
   at = 0;
@@ -54,12 +56,11 @@ class FieldReader {
   constructor(private readonly bytes: Buffer) {}
 
   u8(): number {
-    return this.bytes.readUInt8(this.at++);
+    return this.bytes.readUInt8(this.#advance(1));
   }
 
   u16(): number {
-    this.at += 2;
-    return this.bytes.readUInt16LE(this.at - 2);
+    return this.bytes.readUInt16LE(this.#advance(2));
   }
 
   varint(): number {
@@ -67,9 +68,22 @@ class FieldReader {
     for (let shift = 0n; ; shift += 7n) {
       const byte = this.u8();
       value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return toSafeInteger(value);
-      if (shift > 63n) throw new RangeError('a number of the log is too long');
+      if (byte >= 0x80 && shift < 49n) continue;
+      if (byte >= 0x80 || value > BigInt(Number.MAX_SAFE_INTEGER)) throw new MalformedHeader('a number is too large');
+      return Number(value);
     }
+  }
+
+  /** 16 bytes, each written as a number. */
+  identifier(): string {
+    if (this.varint() !== 16) throw new MalformedHeader('an identity has 16 bytes');
+    return Buffer.from(Array.from({ length: 16 }, () => this.varint())).toString('hex');
+  }
+
+  #advance(bytes: number): number {
+    if (this.at + bytes > this.bytes.length) throw new MalformedHeader('the header ends too early');
+    this.at += bytes;
+    return this.at - bytes;
   }
 }
 
@@ -111,6 +125,25 @@ export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
     at = end;
   }
   return { lastCommit, commits };
+}
+
+/** The checksum and the payload of a commit marker: what is left of it when its length is damaged. */
+const MARKER_BODY = COMMIT_MARKER.subarray(8);
+
+/**
+ * Where the first commit marker ends in a stretch of the log, whatever its length field says; undefined where there is none.
+ *
+ * For what is left of a log when a walk has ended: DuckDB takes all of it for the torn end of a commit that never was, and
+ * drops it without a word. But a commit marker in it means that something before it was damaged, such as the length of a
+ * frame, and that commits would be lost.
+ */
+export function findCommit(read: ReadAt, from: number, size: number): number | undefined {
+  for (let at = from; at < size; at += WINDOW) {
+    // Windows overlap, so that a marker on their border is found.
+    const found = read(at, Math.min(WINDOW + MARKER_BODY.length - 1, size - at)).indexOf(MARKER_BODY);
+    if (found >= 0) return at + found + MARKER_BODY.length;
+  }
+  return undefined;
 }
 
 /** Bytes that are read ahead: small frames come in thousands, and each needs only a few. */

@@ -1,28 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, link, mkdir, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder, syncFolder } from '../../runtime/sync-folder.js';
 import { isAbsent, systemCode } from './filesystem-errors.js';
-
-/** Makes the entries of a folder survive a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } catch (error) {
-    // Some network and FUSE file systems refuse fsync on folders; there is nothing more to be done there.
-    if (!['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR'].includes(systemCode(error) ?? '')) throw error;
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Creates a folder and its parents; each new entry is durable when this returns. */
-export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
-  if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
-}
 
 /**
  * A file being written under a temporary name. It is visible to nobody until `publish`, so a kill at any moment leaves
