@@ -2,6 +2,7 @@ import { access, constants, type FileHandle, open, stat } from 'node:fs/promises
 import { readSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type FileHeader, hasIdentity, type HeaderProblem, parseFileHeader } from '../duckdb-format/file-header.js';
+import { endOfUsedBlocks } from '../duckdb-format/free-list.js';
 import { blockOffset, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import {
   findCommit,
@@ -85,10 +86,12 @@ async function inspectOpen(file: FileHandle, path: string): Promise<LocalFileFac
     });
     return { kind: 'unreadable', error };
   }
-  if (size < blockOffset(header.blockCount)) {
+  // Only where the file is short of what its header counts: the list of free blocks tells whether they matter.
+  const least = size < blockOffset(header.blockCount) ? endOfUsedBlocks(reading(file.fd), header) : 0;
+  if (size < least) {
     const error = new EiderError(
       'DATABASE_CORRUPT',
-      `${path} was cut: it has ${size} bytes and should have ${blockOffset(header.blockCount)}.`,
+      `${path} was cut: it has ${size} bytes and should have ${least}.`,
       { details: { path } },
     );
     return { kind: 'unreadable', error };
