@@ -64,7 +64,8 @@ export class ImageCapture {
     const size = files.size();
     progress.total(size);
     const { contents, key } = await this.#storePack(target, size, progress);
-    const header = files.header();
+    // A checkpoint that is still under way has changed blocks, but not yet the header: the guard waits for its end.
+    const header = await this.database.guardCheckpoint(() => Promise.resolve(files.header()));
     this.#verifyUnchanged(position, header, log);
     // A commit whose fsync failed is cut off again, and the next one is written over it.
     if (log !== undefined && !(await readTail(log.descriptor, position.offset)).equals(tail ?? Buffer.alloc(0))) {

@@ -42,9 +42,17 @@ export async function temporaryFolder(): Promise<{ path: string; remove: () => P
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
+/** What a core shares with others, or has of its own. */
+export interface CoreParts {
+  /** Threads of several cores of one test; each has its own otherwise. */
+  readonly pool?: BlockPool;
+  /** Another folder than `database/`, for migrations of a test. */
+  readonly sqlFolder?: string;
+}
+
 /** The core of Eider, wired by hand as CoreModule wires it, around one database and one store. */
 export class TestCore {
-  readonly pool = new BlockPool();
+  readonly pool: BlockPool;
   readonly lineage = new Lineage();
   readonly database: DatabaseService;
   readonly repository: Repository;
@@ -62,7 +70,9 @@ export class TestCore {
     readonly store: ObjectStore = new FilesystemObjectStore({ folder: join(folder, 'repository'), prefix: 'backups/' }),
     env: Record<string, string> = {},
     readonly clock: TestClock = new TestClock(),
+    private readonly parts: CoreParts = {},
   ) {
+    this.pool = parts.pool ?? new BlockPool();
     const variables = {
       NODE_ENV: 'test',
       DUCKDB_PATH: join(folder, 'hesocial.duckdb'),
@@ -79,7 +89,7 @@ export class TestCore {
     this.retention = new RetentionService(backupRules, this.repository, clock);
     this.verify = new VerifyService(this.repository, this.pool);
     this.restores = new RestoreService(databaseRules, restoreRules, this.repository, clock, this.pool);
-    const migrator = new Migrator(this.database, clock, undefined);
+    const migrator = new Migrator(this.database, clock, parts.sqlFolder);
     this.online = new OnlineRestore(this.restores, this.database, this.backups, this.lineage, migrator, clock);
     this.start = new RestoreAtStart(restoreRules, this.restores, this.repository, this.pool);
     this.late = new LateDecision(restoreRules, this.database, this.repository, this.lineage);
@@ -103,7 +113,7 @@ export class TestCore {
   async close(): Promise<void> {
     await this.database.close();
     this.lineage.end();
-    await this.pool.close();
+    if (this.parts.pool === undefined) await this.pool.close();
   }
 
   /** Runs statements that write, one after the other. */

@@ -1,0 +1,104 @@
+import { join } from 'node:path';
+import { BlockPool } from '../../src/block-pool/block-pool.js';
+import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
+import type { ObjectStore } from '../../src/object-store/object-store.js';
+import type { Manifest } from '../../src/repository/manifest.js';
+import { openBucket } from '../integration/object-store/bucket.js';
+import { temporaryFolder, TestClock, TestCore } from './core.js';
+import { S3Double } from './s3/s3-double.js';
+
+export type Adapter = 'folder' | 'bucket';
+export const ADAPTERS: readonly Adapter[] = ['folder', 'bucket'];
+
+/** One repository and the machines that work with it: each has a disk of its own and its own connection to the store. */
+export class Site {
+  readonly clock = new TestClock();
+  readonly #pool = new BlockPool();
+  readonly #cores: TestCore[] = [];
+
+  private constructor(
+    readonly path: string,
+    private readonly removeFolder: () => Promise<void>,
+    private readonly double: S3Double | undefined,
+  ) {}
+
+  static async open(adapter: Adapter): Promise<Site> {
+    const { path, remove } = await temporaryFolder();
+    return new Site(path, remove, adapter === 'bucket' ? await S3Double.start() : undefined);
+  }
+
+  /** The double behind the bucket. */
+  get s3(): S3Double {
+    if (this.double === undefined) throw new Error('this site has a folder');
+    return this.double;
+  }
+
+  /** A new connection to the repository, under a prefix of its own where one is named. */
+  store(prefix = 'backups/'): ObjectStore {
+    return this.double === undefined
+      ? new FilesystemObjectStore({ folder: join(this.path, 'repository'), prefix })
+      : openBucket(this.double, { prefix });
+  }
+
+  /** The core on a machine: started again on the same disk where the name was used before. */
+  core(
+    machine = 'first',
+    env: Record<string, string> = {},
+    parts: { readonly store?: ObjectStore; readonly sqlFolder?: string; readonly clock?: TestClock } = {},
+  ): TestCore {
+    const core = new TestCore(
+      join(this.path, machine),
+      parts.store ?? this.store(),
+      env,
+      parts.clock ?? this.clock,
+      parts.sqlFolder === undefined ? { pool: this.#pool } : { pool: this.#pool, sqlFolder: parts.sqlFolder },
+    );
+    this.#cores.push(core);
+    return core;
+  }
+
+  /**
+   * A core whose database holds one table `guests` with a row for each number below `rows`.
+   *
+   * @param decides - false opens the database without a look at the repository
+   */
+  async populated(machine = 'first', rows = 3, env: Record<string, string> = {}, decides = true): Promise<TestCore> {
+    const core = this.core(machine, env);
+    if (decides) await core.boot();
+    else await core.open();
+    await core.write('CREATE TABLE guests (id INTEGER)', `INSERT INTO guests SELECT range FROM range(${rows})`);
+    return core;
+  }
+
+  async remove(): Promise<void> {
+    for (const core of this.#cores) await core.close().catch(() => {});
+    await this.#pool.close();
+    await this.double?.stop();
+    await this.removeFolder();
+  }
+}
+
+/** Takes a backup, which there must be. */
+export async function backUp(
+  core: TestCore,
+  request: Partial<Parameters<TestCore['backups']['create']>[0]> = {},
+): Promise<Manifest> {
+  const outcome = await core.backups.create({ trigger: 'interval', ...request });
+  if (!outcome.created) throw new Error('no backup was taken');
+  return outcome.manifest;
+}
+
+/** What a database holds: each table's rows and the sum of their hashes. */
+export async function contentOf(core: TestCore): Promise<string[]> {
+  return core.database.read(async (session) => {
+    const tables = await session.all<{ name: string }>('SELECT table_name AS name FROM duckdb_tables() ORDER BY 1');
+    const content: string[] = [];
+    for (const { name } of tables) {
+      const row = await session.first(
+        `SELECT count(*)::VARCHAR || ':' || coalesce(sum(hash(t)), 0)::VARCHAR AS v FROM "${name}" AS t`,
+      );
+      content.push(`${name} ${String(row?.['v'])}`);
+    }
+    return content;
+  });
+}
