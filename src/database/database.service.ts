@@ -25,6 +25,8 @@ export interface QueryOptions {
 export interface TransactionOptions extends QueryOptions {
   /** How often to begin again after a conflict with another transaction; 0 where absent. The work must allow it. */
   readonly retries?: number;
+  /** Passes the closed write gate: for whoever brings the database up to date before writers are let in. */
+  readonly whilePaused?: boolean;
 }
 
 /** How long queries may take to end once they were interrupted, ms. */
@@ -118,16 +120,16 @@ export class DatabaseService {
 
   /** Runs work in one transaction: all of it is committed, or none. Throws DATABASE_READ_ONLY while writes are held off. */
   async transaction<T>(work: (session: Session) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    const { retries = 0 } = options;
+    const { retries = 0, whilePaused = false } = options;
+    const attempt = (): Promise<T> =>
+      this.#withConnection(
+        'write',
+        (connection, check) => inTransaction(connection, check, work, 'READ WRITE'),
+        options,
+      );
     for (let left = retries; ; left--) {
       try {
-        return await this.#gated(() =>
-          this.#withConnection(
-            'write',
-            (connection, check) => inTransaction(connection, check, work, 'READ WRITE'),
-            options,
-          ),
-        );
+        return whilePaused ? await attempt() : await this.#gated(attempt);
       } catch (error) {
         if (left <= 0 || !isConflict(error)) throw error;
         await this.clock.sleep(conflictPause(retries - left));

@@ -11,6 +11,9 @@ import type { Session } from './session.js';
 /** Token for another folder than `database/`; tests use it. */
 export const SQL_FOLDER_TOKEN = Symbol('SQL_FOLDER');
 
+/** Takes its time, and passes the write gate: a restore migrates before it lets writers in again. */
+const MIGRATING = { timeoutMs: 0, whilePaused: true } as const;
+
 /** Brings the schema up to date. */
 @Injectable()
 export class Migrator {
@@ -42,7 +45,7 @@ export class Migrator {
     const { pending } = await this.plan();
     if (pending.length === 0) return;
     const support = await readFile(join(this.#folder, 'duckdb-migration-support.sql'), 'utf8');
-    await this.database.transaction((session) => session.runScript(support), { timeoutMs: 0 });
+    await this.database.transaction((session) => session.runScript(support), MIGRATING);
     for (const migration of pending) await this.#apply(migration);
   }
 
@@ -50,20 +53,17 @@ export class Migrator {
     const started = this.clock.monotonicMs();
     const label = labelOf(migration);
     try {
-      await this.database.transaction(
-        async (session) => {
-          await session.runScript(migration.sql);
-          await session.run('INSERT INTO schema_migrations VALUES ($1, $2, $3, $4, $5, $6)', [
-            migration.version,
-            migration.name,
-            migration.sha256,
-            this.clock.now().toISOString(),
-            Math.round(this.clock.monotonicMs() - started),
-            migration.backwardCompatible,
-          ]);
-        },
-        { timeoutMs: 0 },
-      );
+      await this.database.transaction(async (session) => {
+        await session.runScript(migration.sql);
+        await session.run('INSERT INTO schema_migrations VALUES ($1, $2, $3, $4, $5, $6)', [
+          migration.version,
+          migration.name,
+          migration.sha256,
+          this.clock.now().toISOString(),
+          Math.round(this.clock.monotonicMs() - started),
+          migration.backwardCompatible,
+        ]);
+      }, MIGRATING);
     } catch (error) {
       throw new EiderError('MIGRATION_FAILED', `${label}.sql failed: ${messageOf(error)}`, { cause: error });
     }
