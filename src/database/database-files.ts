@@ -24,6 +24,19 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** True when one of them is there. */
+export async function anyExists(paths: readonly string[]): Promise<boolean> {
+  for (const path of paths) if (await exists(path)) return true;
+  return false;
+}
+
+/** The folder of a file, or the nearest one above it that exists: on a new machine the data folder does not, yet. */
+export async function nearestFolder(path: string): Promise<string> {
+  let folder = dirname(path);
+  while (folder !== dirname(folder) && !(await exists(folder))) folder = dirname(folder);
+  return folder;
+}
+
 /** Deletes a database that is only a working copy. */
 export async function removeDatabase(database: string): Promise<void> {
   for (const file of [...filesOf(database), `${database}.tmp`, `${stateFileOf(database)}.tmp`]) {

@@ -33,9 +33,13 @@ export class DatabaseSwap {
   /**
    * Renames the database in use to `aside` and the new one into its place. Neither may be open.
    *
-   * When a rename fails, those before it are taken back and the error is passed on.
+   * When a rename fails, those before it are taken back and the error is passed on. Nothing is begun when the new database
+   * is missing, since DuckDB would create an empty one in its place, or when something is at `aside`: a rename would
+   * overwrite it.
    */
   static async begin(database: string, replacement: string, aside: string): Promise<DatabaseSwap> {
+    if (!(await exists(replacement))) throw new Error(`${replacement} is not there to be put in place`);
+    if ((await slotsOf(aside)).length > 0) throw new Error(`${aside} is there already and is not overwritten`);
     const present = await slotsOf(database);
     const swap = new DatabaseSwap(database, { format: 1, replacement, aside, old: present });
     await replaceFile(journalOf(database), JSON.stringify(swap.journal));

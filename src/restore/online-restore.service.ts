@@ -8,7 +8,7 @@ import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import type { FoundBackup } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
 import { nameOf, type RestoreReport, RestoreService, type WorkingCopy } from './restore.service.js';
-import type { DatabaseSwap } from '../database/swap.js';
+import { type DatabaseSwap, recoverSwap } from '../database/swap.js';
 
 const REASON = 'a restore is in progress';
 
@@ -58,11 +58,12 @@ export class OnlineRestore {
         signal?.throwIfAborted();
         progress.step('swap');
         const aside = await this.backups.whilePaused(() => this.#replace(copy));
+        this.backups.restored();
         await this.restores.prune();
         return await this.restores.report(copy, started, aside);
       } finally {
-        await this.restores.discard(copy);
         this.database.resumeWrites(REASON);
+        await this.restores.discard(copy);
       }
     });
   }
@@ -90,7 +91,9 @@ export class OnlineRestore {
     this.#logger.error(`the restore failed and is taken back: ${messageOf(reason)}`);
     try {
       await this.database.close();
-      await swap?.undo();
+      // A swap that failed has taken itself back, unless that failed, too: opening would then create an empty database.
+      if (swap === undefined) await recoverSwap(this.database.path);
+      else await swap.undo();
       await this.#open();
     } catch (error) {
       throw new EiderError(

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import { stat, statfs } from 'node:fs/promises';
+import { mkdir, stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
@@ -14,7 +14,16 @@ import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
 import { checkDatabase } from '../database/database-check.js';
-import { exists, pruneRestorePoints, removeDatabase, setAsideName, workingCopyOf } from '../database/database-files.js';
+import {
+  anyExists,
+  exists,
+  filesOf,
+  nearestFolder,
+  pruneRestorePoints,
+  removeDatabase,
+  setAsideName,
+  workingCopyOf,
+} from '../database/database-files.js';
 import { ImageFetch } from './image-fetch.js';
 import { planRestore, type RestorePlan } from './restore-plan.js';
 import { type RestoredFile, stateAfterRestore } from './restored-state.js';
@@ -78,7 +87,7 @@ export class RestoreService {
   async plan(found: FoundBackup, target: string = this.database): Promise<RestorePlan> {
     const listing = await this.repository.list();
     const newest = await this.repository.newest(listing.backups);
-    const { bavail, bsize } = await statfs(dirname(resolve(target)));
+    const { bavail, bsize } = await statfs(await nearestFolder(resolve(target)));
     return planRestore(found, {
       newest: newest?.name,
       bytesFree: bavail * bsize,
@@ -126,6 +135,7 @@ export class RestoreService {
     const path = workingCopyOf(target, randomUUID().slice(0, 8));
     const started = this.clock.monotonicMs();
     try {
+      await mkdir(dirname(target), { recursive: true });
       progress.step('fetch');
       await this.#fetch.fetch(found, path, progress, signal);
       const seconds = Math.max(0.001, (this.clock.monotonicMs() - started) / 1000);
@@ -156,7 +166,7 @@ export class RestoreService {
     copy: WorkingCopy,
     reason: 'restore-point' | 'unreadable',
   ): Promise<{ swap: DatabaseSwap; aside: string | null }> {
-    const aside = setAsideName(this.database, this.clock.now(), reason);
+    const aside = await this.#freeAsideName(reason);
     const replaces = await exists(this.database);
     const swap = await DatabaseSwap.begin(this.database, copy.path, aside);
     return { swap, aside: replaces ? aside : null };
@@ -174,8 +184,10 @@ export class RestoreService {
       throw new EiderError('REQUEST_INVALID', `${target} exists already; nothing is ever overwritten.`);
     }
     const copy = await this.prepare(found, progress, signal, target);
-    const placed = await DatabaseSwap.begin(target, copy.path, `${copy.path}.none`);
-    await placed.commit();
+    await this.#discardingOnFailure(copy, async () => {
+      const placed = await DatabaseSwap.begin(target, copy.path, `${copy.path}.none`);
+      await placed.commit();
+    });
     return this.report(copy, started, null, target);
   }
 
@@ -183,11 +195,14 @@ export class RestoreService {
   async offline(found: FoundBackup, options: OfflineOptions = {}): Promise<RestoreReport> {
     const started = this.clock.monotonicMs();
     const copy = await this.prepare(found, options.progress, options.signal);
-    await this.recordHistory(copy);
-    options.signal?.throwIfAborted();
-    await this.#refuseOpenDatabase(copy);
-    const { swap, aside } = await this.swapIn(copy, options.quarantine === true ? 'unreadable' : 'restore-point');
-    await swap.commit();
+    const aside = await this.#discardingOnFailure(copy, async () => {
+      await this.recordHistory(copy);
+      options.signal?.throwIfAborted();
+      await this.#refuseOpenDatabase();
+      const swapped = await this.swapIn(copy, options.quarantine === true ? 'unreadable' : 'restore-point');
+      await swapped.swap.commit();
+      return swapped.aside;
+    });
     await this.prune();
     return this.report(copy, started, aside);
   }
@@ -226,17 +241,33 @@ export class RestoreService {
   }
 
   /** The fetch took its time: a service may have been started meanwhile, and renaming its files would harm it. */
-  async #refuseOpenDatabase(copy: WorkingCopy): Promise<void> {
+  async #refuseOpenDatabase(): Promise<void> {
     const local = await inspectDatabaseFile(this.database);
-    if (local.kind !== 'refused') return;
-    await this.discard(copy);
-    throw local.error;
+    if (local.kind === 'refused') throw local.error;
+  }
+
+  async #discardingOnFailure<T>(copy: WorkingCopy, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await this.discard(copy);
+      throw error;
+    }
+  }
+
+  /** A clock that stands still or was set back must not make one restore point take the name of another. */
+  async #freeAsideName(reason: 'restore-point' | 'unreadable'): Promise<string> {
+    for (let time = this.clock.now().getTime(); ; time++) {
+      const name = setAsideName(this.database, new Date(time), reason);
+      if (!(await anyExists(filesOf(name)))) return name;
+    }
   }
 
   async #identify(path: string): Promise<RestoredFile> {
     const facts = await inspectDatabaseFile(path);
     if (facts.kind === 'ok') return { identifier: facts.header.identifier, position: facts.position };
-    throw new EiderError('RESTORE_CHECK_FAILED', `The restored file ${path} is not a database (${facts.kind}).`);
+    const why = facts.kind === 'missing' ? 'it is missing' : facts.error.message;
+    throw new EiderError('RESTORE_CHECK_FAILED', `The restored file is not a usable database: ${why}`);
   }
 
   /** Files without a manifest are always opened: nothing else tells whether they are whole. */
