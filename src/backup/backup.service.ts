@@ -93,6 +93,14 @@ export class BackupService {
     return result;
   }
 
+  /** The database was replaced by a restore, which took every backup there is into account: no other writer is ahead. */
+  restored(): void {
+    const { replacedBy } = this.#status;
+    if (replacedBy === null) return;
+    this.#status = { ...this.#status, replacedBy: null };
+    this.database.resumeWrites(reasonOf(replacedBy));
+  }
+
   /** Aborts the backup under way and those that wait: a shutdown has run out of time. */
   giveUp(reason: Error): void {
     this.#givenUp.abort(reason);
@@ -161,6 +169,7 @@ export class BackupService {
         totalMs: Math.round(this.clock.monotonicMs() - started),
       },
     });
+    await this.lineage.committing(name);
     await this.repository.commit(manifest);
     await this.#committed(manifest, image.position);
     return { created: true, manifest };
@@ -190,8 +199,10 @@ export class BackupService {
         `${newest.name} was written by another process (host ${newest.host}): this one refuses writes from now on and saves what it holds as a fork`,
       );
     }
+    const before = this.#status.replacedBy;
     this.#status = { ...this.#status, replacedBy: newest.name };
-    await this.database.writeGate.close(`another process wrote the newer backup ${newest.name}`);
+    await this.database.writeGate.close(reasonOf(newest.name));
+    if (before !== null && before !== newest.name) this.database.resumeWrites(reasonOf(before));
     await this.lineage.fork();
   }
 
@@ -255,6 +266,11 @@ export class BackupService {
 
 function anySignal(first: AbortSignal, second: AbortSignal | undefined): AbortSignal {
   return second === undefined ? first : AbortSignal.any([first, second]);
+}
+
+/** Why writes are refused once another process was seen. */
+function reasonOf(newest: string): string {
+  return `another process wrote the newer backup ${newest}`;
 }
 
 function summaryOf(manifest: Manifest): NonNullable<BackupStatus['last']> {

@@ -15,8 +15,8 @@ export interface WrittenBackup {
  * @param names - all backups in the repository
  */
 export function knowsNewest(state: LineageState, newest: WrittenBackup, names: readonly string[]): boolean {
-  // A crash between the commit of a backup and the state file leaves a backup of ours that the state does not name.
-  if (newest.name === state.head || newest.writer === state.writer) return true;
+  // A crash between the commit of a backup and the state file leaves a backup of ours that is not the head.
+  if (newest.name === state.head || newest.name === state.committing || newest.writer === state.writer) return true;
   if (state.head === null || names.includes(state.head)) return false;
   // The one known last is gone. Where it was newer than all that are left, what came after it was removed with it.
   const head = parseBackupName(state.head);

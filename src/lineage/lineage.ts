@@ -34,9 +34,15 @@ export class Lineage {
     await this.#save({ ...state, epoch: state.epoch + 1, writer: randomUUID() });
   }
 
+  /** Records the name of a backup before its manifest is written. */
+  async committing(backup: string): Promise<void> {
+    await this.#save({ ...this.state, committing: backup });
+  }
+
   /** Records an own backup: the newest that this history knows, and the local position that holds its content. */
   async saved(backup: string, position: FilePosition): Promise<void> {
-    await this.#save({ ...this.state, head: backup, saved: this.at(position) });
+    const { committing: _, ...state } = this.state;
+    await this.#save({ ...state, head: backup, saved: this.at(position) });
   }
 
   /** Records that the content at `saved` is now found at another position: a checkpoint folded the log and nothing else. */

@@ -19,6 +19,11 @@ const stateSchema = z.strictObject({
   log: z.int().nonnegative(),
   /** The newest backup in the repository that this history takes into account: its own last one, or the one restored past. */
   head: z.string().nullable(),
+  /**
+   * The backup whose manifest was about to be written. A crash, or an answer that is lost for good, can leave it committed
+   * without `head` saying so; without this name the next backup would take it for one of another process.
+   */
+  committing: z.string().optional(),
   /** Local position at which the content was that of the last own backup; null before the first. */
   saved: positionSchema.nullable(),
   /** True after another writer was seen: backups are forks from then on. */

@@ -124,12 +124,21 @@ export class RestoreAtStart {
         saved: position,
       };
       await writeState(path, state);
-    }
+    } else if (newest !== undefined && decision.row === 'local-up-to-date') await this.#adoptHead(newest);
     if (decision.supersedes !== undefined) {
       const known = await readState(path);
       const parent = known?.identifier === identifier ? known.saved : null;
       await writeState(path, { ...newLineage(identifier), lineageParent: parent, head: decision.supersedes });
     }
+  }
+
+  /** A crash after a backup was committed left it unrecorded: the next writer's turn would not know it as its own. */
+  async #adoptHead({ name, writer }: Manifest): Promise<void> {
+    const path = this.restores.database;
+    const known = await readState(path);
+    if (known === undefined || known.head === name || known.writer !== writer) return;
+    const { committing: _, ...state } = known;
+    await writeState(path, { ...state, head: name });
   }
 }
 
