@@ -40,7 +40,8 @@ export class LateDecision {
         kind: 'database',
         identifier: this.database.files.header().identifier,
         position: await this.database.position(),
-        modifiedAt: new Date(),
+        // A database that this start created empty never counts as newer than what the repository holds.
+        modifiedAt: first.action === 'create' ? new Date(0) : new Date(),
         state: this.lineage.state,
         equalsNewest: false,
       },

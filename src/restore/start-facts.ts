@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import type { BlockPool } from '../block-pool/block-pool.js';
 import { inOrder } from '../block-pool/in-order.js';
 import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import { inspectDatabaseFile } from '../database/inspect.js';
 import { isEiderError, messageOf } from '../errors/eider-error.js';
+import { isMissing } from '../errors/system-error.js';
 import { readState } from '../lineage/state-file.js';
 import type { Extent } from '../repository/extent.js';
 import type { Manifest } from '../repository/manifest.js';
@@ -101,7 +104,7 @@ async function modifiedAt(path: string): Promise<Date> {
 }
 
 /**
- * Whether a closed database file holds exactly the blocks of a backup.
+ * Whether a closed database file holds exactly the blocks of a backup, and its log begins with the log of the backup.
  *
  * Free blocks count, too: bulk inserts that were not committed may differ, and then the answer is no, which only asks
  * the operator one question too many.
@@ -122,10 +125,21 @@ async function equalsBackup(
     )) {
       if (!equal) return false;
     }
-    return true;
+    return manifest.wal === null || (await beginsWithLog(`${path}.wal`, manifest.wal));
   } finally {
     await file.close();
   }
+}
+
+async function beginsWithLog(path: string, { length, sha256 }: NonNullable<Manifest['wal']>): Promise<boolean> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(path, { end: length - 1 })) hash.update(chunk as Buffer);
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+  return hash.digest('hex') === sha256;
 }
 
 async function equalExtent(descriptor: number, extent: Extent, manifest: Manifest, pool: BlockPool): Promise<boolean> {
