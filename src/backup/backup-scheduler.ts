@@ -45,14 +45,14 @@ export class BackupScheduler {
   /** When the next backup is due, by the newest one in the repository: a restart does not put it off. */
   nextDueAt(): Date {
     const { last, failures } = this.backups.status;
-    if (failures > 0 && this.#failedAt !== undefined) {
+    const now = this.clock.now().getTime();
+    if (failures > 0 && this.#failedAt !== undefined && this.#failedAt <= now) {
       const pause = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), Math.max(this.config.intervalMs, FIRST_RETRY_MS));
       return new Date(this.#failedAt + pause);
     }
-    const newest = last === null ? 0 : Date.parse(last.createdAt);
-    // A backup from the future, made by a wrong clock, must not put off the next one.
-    const since = Math.min(Math.max(newest, this.#checkedAt ?? 0), this.clock.now().getTime());
-    return new Date(since + this.config.intervalMs);
+    // What a wrong clock dated into the future must not put off the next backup.
+    const known = [last === null ? 0 : Date.parse(last.createdAt), this.#checkedAt ?? 0];
+    return new Date(Math.max(0, ...known.filter((time) => time <= now)) + this.config.intervalMs);
   }
 
   async #run(signal: AbortSignal): Promise<void> {
