@@ -7,6 +7,8 @@ export interface RetentionCandidate {
   /** As it is now: set when it was taken, or later by a note. */
   readonly pinned: boolean;
   readonly label: string | null;
+  /** True when the listing lacks an object that restoring it reads, or shows another size. */
+  readonly incomplete?: boolean;
 }
 
 /** An object below `extents/`, or a reservation below `pending/`. */
@@ -45,8 +47,8 @@ export interface RetentionPlan {
 /**
  * Decides what goes. Pure: a failed or partial listing must never come here.
  *
- * Never removed: the newest backup of the main history, the newest of all, pinned and labelled ones, and whatever one
- * that stays still needs.
+ * Never removed: the newest backup of the main history, the newest of all, the newest of each whose objects are all there,
+ * pinned and labelled ones, and whatever one that stays still needs.
  */
 export function planRetention(
   candidates: readonly RetentionCandidate[],
@@ -55,12 +57,14 @@ export function planRetention(
   rules: RetentionRules,
   now: Date,
 ): RetentionPlan {
-  const newest = candidates[0];
-  const newestMain = candidates.find(({ manifest }) => !manifest.fork);
+  const main = candidates.filter(({ manifest }) => !manifest.fork);
+  const newest = new Set(
+    [candidates, main].flatMap((line) => [line[0], line.find(({ incomplete }) => incomplete !== true)]),
+  );
   const decide = (candidate: RetentionCandidate): RetentionDecision => {
     const { name } = candidate.manifest;
     const kept = (reason: RetentionReason): RetentionDecision => ({ name, keep: true, reason });
-    if (candidate === newest || candidate === newestMain) return kept('newest');
+    if (newest.has(candidate)) return kept('newest');
     if (candidate.pinned) return kept('pinned');
     if (candidate.label !== null) return kept('labelled');
     if (rules.keepMs === undefined) return kept('retention-off');

@@ -3,6 +3,7 @@ import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { EiderError } from '../errors/eider-error.js';
 import { EXTENTS_PREFIX } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
+import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
 import { RepositorySweep } from './repository-sweep.js';
@@ -84,15 +85,17 @@ export class RetentionService {
 
   async #plan(listing: Listing): Promise<RetentionPlan> {
     const notes = await this.repository.notes();
+    const sizes = new Map([...listing.objects].map(([key, { size }]) => [key, size]));
+    const extents: DatedObject[] = [];
+    for await (const { key, modifiedAt, size } of this.repository.store.list(EXTENTS_PREFIX)) {
+      extents.push({ name: key, modifiedAt });
+      sizes.set(key, size);
+    }
     const candidates: RetentionCandidate[] = [];
     for (const { name } of listing.backups) {
       const manifest = await this.repository.manifest(name);
       const { pinned, label } = notes.get(name) ?? manifest;
-      candidates.push({ manifest, pinned, label });
-    }
-    const extents: DatedObject[] = [];
-    for await (const { key, modifiedAt } of this.repository.store.list(EXTENTS_PREFIX)) {
-      extents.push({ name: key, modifiedAt });
+      candidates.push({ manifest, pinned, label, incomplete: !isComplete(manifest, sizes) });
     }
     const pending = [...listing.pending].map(([name, modifiedAt]) => ({ name, modifiedAt }));
     const keepMs = this.config.retentionDays === 0 ? undefined : this.config.retentionDays * DAY_MS;
@@ -123,4 +126,13 @@ export class RetentionService {
       throw new EiderError('STORE_DENIED', `The credentials may not delete ${sweep.denied.join(', ')}.`);
     }
   }
+}
+
+/** Whether every object that restoring a backup reads is there, with the size that its manifest says. */
+function isComplete({ packs, extents, wal }: Manifest, sizes: ReadonlyMap<string, number>): boolean {
+  return (
+    packs.every(({ key, length }) => sizes.get(key) === length) &&
+    extents.every(({ key }) => sizes.has(key)) &&
+    (wal === null || sizes.get(wal.key) === wal.stored)
+  );
 }
