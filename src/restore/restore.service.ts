@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import { mkdir, stat, statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
@@ -13,6 +13,7 @@ import { writeState } from '../lineage/state-file.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
+import { makeFolder } from '../runtime/sync-folder.js';
 import { checkDatabase } from '../database/database-check.js';
 import {
   anyExists,
@@ -135,7 +136,7 @@ export class RestoreService {
     const path = workingCopyOf(target, randomUUID().slice(0, 8));
     const started = this.clock.monotonicMs();
     try {
-      await mkdir(dirname(target), { recursive: true });
+      await makeFolder(dirname(target));
       progress.step('fetch');
       await this.#fetch.fetch(found, path, progress, signal);
       const seconds = Math.max(0.001, (this.clock.monotonicMs() - started) / 1000);
