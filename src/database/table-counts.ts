@@ -9,19 +9,10 @@ export interface TableCount {
 }
 
 /**
- * Counts every table of a catalog, in one transaction: otherwise a table could be dropped between being listed and being
- * counted. DuckDB keeps counts by row group, so this reads next to nothing.
+ * Counts every table of a catalog. Needs a session that is one transaction, as `read` gives: otherwise a table could be
+ * dropped between being listed and being counted. DuckDB keeps counts by row group, so this reads next to nothing.
  */
 export async function countTables(session: Session, catalog: string): Promise<TableCount[]> {
-  await session.run('BEGIN TRANSACTION READ ONLY');
-  try {
-    return await countInSnapshot(session, catalog);
-  } finally {
-    await session.run('ROLLBACK');
-  }
-}
-
-async function countInSnapshot(session: Session, catalog: string): Promise<TableCount[]> {
   const tables = await session.all<{ schema: string; name: string }>(
     'SELECT schema_name AS schema, table_name AS name FROM duckdb_tables() WHERE database_name = $1 ORDER BY 1, 2',
     [catalog],
