@@ -10,6 +10,11 @@ export function isHealthRequest(request: Pick<Request, 'path'>): boolean {
   return isBelow(request.path, '/api/health');
 }
 
+/** Whether a request is for anything that this service answers. */
+export function isApiRequest(request: Pick<Request, 'path'>): boolean {
+  return isBelow(request.path, '/api');
+}
+
 function isBelow(path: string, root: string): boolean {
   const lower = path.toLowerCase();
   return lower === root || lower.startsWith(`${root}/`);

@@ -1,6 +1,7 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { authConfig, type AuthConfig } from '../config/auth.config.js';
 import { serviceConfig, type ServiceConfig } from '../config/service.config.js';
+import { apiOnly } from './api-only.js';
 import { audit } from './audit.js';
 import { refuseOtherBodies } from './json-body.js';
 import { jsonReplacer } from './json-replacer.js';
@@ -13,7 +14,7 @@ import { ValidationPipe } from './validation.pipe.js';
 
 /**
  * Sets up what every request passes through, in this order: security headers, request id, audit, shutdown gate, rate
- * limit, body; then Nest's guards, pipes and handlers. Needs an application that was created with `bodyParser: false`.
+ * limit, prefix, body; then Nest's guards, pipes and handlers. Needs an application that was created with `bodyParser: false`.
  *
  * There is no protection against CSRF because there is nothing to protect: no cookie and no other credential that a
  * browser would send by itself; keys travel in `Authorization` only.
@@ -28,7 +29,7 @@ export function configureApplication(app: NestExpressApplication): NestExpressAp
   });
   app.set('trust proxy', service.trustProxyHops);
   app.set('json replacer', jsonReplacer);
-  app.use(requestId, audit, app.get(RequestGate).middleware, adminRateLimit(auth.rateLimitPerMinute));
+  app.use(requestId, audit, app.get(RequestGate).middleware, adminRateLimit(auth.rateLimitPerMinute), apiOnly);
   app.useBodyParser('json', { limit: service.bodyLimitBytes });
   app.use(refuseOtherBodies);
   app.useGlobalPipes(new ValidationPipe());

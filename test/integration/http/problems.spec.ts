@@ -66,8 +66,8 @@ describe('problem documents', () => {
   });
 
   test('an error in the middle of an answer breaks the connection', async () => {
-    const response = await http.send('/api/probe/half');
-    await expect(response.text()).rejects.toThrow();
+    // Whether the first half arrives before the break is up to the network.
+    await expect(http.send('/api/probe/half').then((response) => response.text())).rejects.toThrow();
   });
 
   test.each([
