@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { EiderError } from '../errors/eider-error.js';
-import { backupNameOf } from '../repository/keys.js';
 import type { ForeignBackup, Listing } from '../repository/listing.js';
 import type { Manifest, Trigger } from '../repository/manifest.js';
 import type { Note } from '../repository/note.js';
 import { Repository } from '../repository/repository.js';
+import { ownBackup } from './own-backup.js';
 
 /** A backup as the API and the command line show it: its manifest, with label and pin as they are now. */
 export type BackupView = Manifest & { readonly source: 'eider' };
@@ -81,13 +81,18 @@ export class BackupCatalog {
     return withNote(found.manifest, (await this.repository.notes()).get(found.manifest.name));
   }
 
-  /** Sets label and pin; what is not given stays. */
+  /**
+   * Sets label and pin; what is not given stays.
+   *
+   * @throws EiderError BACKUP_NOT_FOUND, MANIFEST_CORRUPT; REQUEST_INVALID for a file without a manifest
+   */
   async annotate(
     text: string,
     change: { label?: string | null | undefined; pinned?: boolean | undefined },
   ): Promise<BackupView> {
-    const name = backupNameOf(text);
-    const manifest = await this.repository.manifest(name);
+    const without = ': it can be given no label and no pin, and is never removed by Eider.';
+    const manifest = await ownBackup(this.repository, text, without);
+    const { name } = manifest;
     const current = (await this.repository.notes()).get(name) ?? manifest;
     const note: Note = {
       label: change.label === undefined ? current.label : change.label,

@@ -1,11 +1,12 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
-import { EiderError } from '../errors/eider-error.js';
-import { EXTENTS_PREFIX } from '../repository/keys.js';
+import { EiderError, isEiderError } from '../errors/eider-error.js';
+import { backupNameOf, EXTENTS_PREFIX } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
+import { ownBackup } from './own-backup.js';
 import { RepositorySweep } from './repository-sweep.js';
 import {
   type DatedObject,
@@ -55,9 +56,14 @@ export class RetentionService {
     return result;
   }
 
-  /** Removes one backup by name, unless it is the newest or pinned. Throws BACKUP_NOT_FOUND, BACKUP_IN_USE. */
-  async remove(name: string): Promise<void> {
-    const result = this.#turn.then(() => this.#removeOne(name));
+  /**
+   * Removes one backup by its name or the name of its pack, unless it is the newest or pinned. One whose manifest is
+   * damaged can be removed, too.
+   *
+   * @throws EiderError BACKUP_NOT_FOUND, BACKUP_IN_USE, STORE_DENIED; REQUEST_INVALID for a file without a manifest
+   */
+  async remove(text: string): Promise<void> {
+    const result = this.#turn.then(() => this.#removeOne(text));
     this.#turn = result.catch(() => {});
     await result;
   }
@@ -102,29 +108,47 @@ export class RetentionService {
     return planRetention(candidates, extents, pending, { keepMs, graceMs: GRACE_MS }, this.clock.now());
   }
 
-  async #removeOne(name: string): Promise<void> {
+  async #removeOne(text: string): Promise<void> {
     await this.repository.claim();
     const listing = await this.repository.list();
-    if (!listing.backups.some((backup) => backup.name === name)) {
-      throw new EiderError('BACKUP_NOT_FOUND', `There is no backup called ${JSON.stringify(name)}.`);
-    }
-    const { backups } = await this.#plan(listing);
-    const reason = backups.find((decision) => decision.name === name)?.reason;
-    if (reason === 'newest' || reason === 'pinned') {
-      throw new EiderError(
-        'BACKUP_IN_USE',
-        `${name} was not deleted: it is ${reason === 'newest' ? 'the newest backup' : reason}.`,
-      );
-    }
+    const manifest = await this.#manifestToRemove(text);
+    const name = manifest?.name ?? backupNameOf(text);
+    const others = listing.backups.filter((backup) => backup.name !== name);
+    const reason =
+      manifest === undefined ? await this.#whyDamagedStays(name, others) : await this.#whyStays(name, listing);
+    if (reason !== undefined) throw new EiderError('BACKUP_IN_USE', `${name} was not deleted: it is ${reason}.`);
     const needed = new Set<string>();
-    for (const other of listing.backups) {
-      if (other.name !== name) for (const key of objectsOf(await this.repository.manifest(other.name))) needed.add(key);
+    for (const other of others) {
+      for (const key of objectsOf(await this.repository.manifest(other.name))) needed.add(key);
     }
     const sweep = new RepositorySweep(this.repository, listing.objects);
     await sweep.backup(name, needed);
     if (sweep.denied.length > 0) {
       throw new EiderError('STORE_DENIED', `The credentials may not delete ${sweep.denied.join(', ')}.`);
     }
+  }
+
+  /** Undefined for a backup whose manifest is damaged. */
+  async #manifestToRemove(text: string): Promise<Manifest | undefined> {
+    try {
+      return await ownBackup(this.repository, text, ': remove it with the tool that put it there.');
+    } catch (error) {
+      if (isEiderError(error, 'MANIFEST_CORRUPT')) return undefined;
+      throw error;
+    }
+  }
+
+  async #whyStays(name: string, listing: Listing): Promise<string | undefined> {
+    const { backups } = await this.#plan(listing);
+    const reason = backups.find((decision) => decision.name === name)?.reason;
+    if (reason === 'newest') return 'the newest backup';
+    return reason === 'pinned' ? reason : undefined;
+  }
+
+  /** Its pack may still be whole: where nothing else is left, it is not thrown away. */
+  async #whyDamagedStays(name: string, others: Listing['backups']): Promise<string | undefined> {
+    if (others.length === 0) return 'the only backup';
+    return (await this.repository.notes()).get(name)?.pinned === true ? 'pinned' : undefined;
   }
 }
 

@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { BlockPool } from '../block-pool/block-pool.js';
-import { EiderError } from '../errors/eider-error.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { type Damage, ImageReader } from '../repository/image-reader.js';
 import { Repository } from '../repository/repository.js';
+import { ownBackup } from './own-backup.js';
 
 /** What reading a backup back showed. */
 export interface VerifyReport {
@@ -36,14 +36,8 @@ export class VerifyService {
    *   manifest, which has no hashes to be checked against
    */
   async verify(text: string, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<VerifyReport> {
-    const found = await this.repository.find(text);
-    if (found.kind === 'foreign') {
-      throw new EiderError(
-        'REQUEST_INVALID',
-        `${text} has no manifest, so there is nothing to check it against; restore it to a file instead.`,
-      );
-    }
-    const { manifest } = found;
+    const without = ', so there is nothing to check it against; restore it to a file instead.';
+    const manifest = await ownBackup(this.repository, text, without);
     const bytes = manifest.database.size + (manifest.wal?.length ?? 0);
     progress.step('read');
     progress.total(bytes);
