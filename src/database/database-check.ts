@@ -22,6 +22,7 @@ export async function checkDatabase(
   expected: readonly ExpectedTable[] | undefined,
   signal?: AbortSignal,
 ): Promise<readonly CheckedTable[]> {
+  signal?.throwIfAborted();
   const reply = await ask(task, signal);
   if (!reply.ok) throw failed(`it cannot be read: ${reply.message}`);
   if (expected !== undefined) compareTables(expected, reply.tables);

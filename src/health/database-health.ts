@@ -28,9 +28,9 @@ export class DatabaseHealth {
     const fatal = database.fatal?.message ?? null;
     if (!database.isOpen) return { open: false, fatal };
     const trial = await this.#trial();
-    // It may have been closed for a restore meanwhile.
-    if (!database.isOpen) return { open: false, fatal };
     const { bavail, bsize } = await statfs(dirname(database.path));
+    // It may have been closed for a restore meanwhile; from here on nothing is waited for.
+    if (!database.isOpen) return { open: false, fatal };
     const { files, writeGate } = database;
     return {
       open: true,

@@ -53,7 +53,8 @@ export class RepositoryHealth {
   async #notBackedUp(): Promise<NotBackedUp | null> {
     if (!this.database.isOpen || !this.lineage.isKnown) return null;
     const { files } = this.database;
-    const walBytes = files.wal()?.size ?? 0;
-    return { changes: await this.backups.hasUnsavedChanges(), commitsInWal: files.commitsInLog(), walBytes };
+    // Before anything is waited for: the database may be closed for a restore meanwhile.
+    const [commitsInWal, walBytes] = [files.commitsInLog(), files.wal()?.size ?? 0];
+    return { changes: await this.backups.hasUnsavedChanges(), commitsInWal, walBytes };
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { NO_PROGRESS } from '../operations/operation.js';
 import { backupNameOf } from '../repository/keys.js';
 import { nameOf, RestoreService } from './restore.service.js';
 
@@ -19,11 +20,15 @@ export interface Download {
 export class BackupDownload {
   constructor(private readonly restores: RestoreService) {}
 
-  /** @throws EiderError BACKUP_NOT_FOUND and those of `RestoreService.prepare` */
-  async open(name: string): Promise<Download> {
+  /**
+   * @param signal - aborted when nobody waits for the file any more: what was fetched is removed
+   * @throws EiderError BACKUP_NOT_FOUND and those of `RestoreService.prepare`
+   */
+  async open(name: string, signal: AbortSignal): Promise<Download> {
     const found = await this.restores.find({ backup: name });
-    const copy = await this.restores.prepare(found);
+    const copy = await this.restores.prepare(found, NO_PROGRESS, signal);
     try {
+      signal.throwIfAborted();
       const { size } = await stat(copy.path);
       const stream = createReadStream(copy.path);
       stream.once('close', () => void this.restores.discard(copy));

@@ -1,8 +1,11 @@
-import { Controller, Get, Header, Param, StreamableFile } from '@nestjs/common';
-import { ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Header, Param, Res, StreamableFile } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
 import { RequireRole } from '../auth/require-role.js';
 import { backupNameSchema } from '../backup/backup.schemas.js';
+import { EiderError } from '../errors/eider-error.js';
 import { ApiProblems } from '../http/api-problems.js';
+import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
 import { BackupDownload } from './backup-download.js';
 
 /** Hands out backups as database files. */
@@ -13,12 +16,34 @@ export class DownloadController {
   constructor(private readonly downloads: BackupDownload) {}
 
   @ApiOperation({ summary: 'The restored and checked database file of a backup' })
-  @ApiProduces('application/octet-stream')
-  @ApiProblems('BACKUP_NOT_FOUND', 'BACKUP_DAMAGED', 'RESTORE_NO_SPACE', 'RESTORE_CHECK_FAILED')
+  @ApiOkResponse({
+    description: 'The file.',
+    content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+  })
+  @ApiProblems(
+    'REQUEST_INVALID',
+    'BACKUP_NOT_FOUND',
+    'MANIFEST_CORRUPT',
+    'EXTENT_CORRUPT',
+    'BACKUP_DAMAGED',
+    'RESTORE_NO_SPACE',
+    'RESTORE_CHECK_FAILED',
+    ...REPOSITORY_PROBLEMS,
+  )
   @Get(':name/download')
   @Header('Content-Type', 'application/octet-stream')
-  async download(@Param('name', { schema: backupNameSchema }) name: string): Promise<StreamableFile> {
-    const { stream, bytes, fileName } = await this.downloads.open(name);
+  async download(
+    @Param('name', { schema: backupNameSchema }) name: string,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<StreamableFile> {
+    const { stream, bytes, fileName } = await this.downloads.open(name, whenClosed(response));
     return new StreamableFile(stream, { length: bytes, disposition: `attachment; filename="${fileName}"` });
   }
+}
+
+/** Aborted when the response is over, sent or broken off. From the stream on, Nest ends that itself. */
+function whenClosed(response: Response): AbortSignal {
+  const closed = new AbortController();
+  response.once('close', () => closed.abort(new EiderError('STORE_ABORTED', 'The client went away.')));
+  return closed.signal;
 }

@@ -11,6 +11,7 @@ import type { Operation } from '../operations/operation.js';
 import { operationSchema } from '../operations/operation.schemas.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { answerOperation } from '../operations/respond-async.js';
+import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
 import { OnlineRestore } from './online-restore.service.js';
 import type { RestorePlan } from './restore-plan.js';
 import { type RestoreBody, restoreBodySchema, restorePlanSchema, restoreReportSchema } from './restore.schemas.js';
@@ -37,14 +38,19 @@ export class RestoreController {
   @ApiAcceptedResponse({ standardSchema: operationSchema })
   @ApiProblems(
     'REQUEST_INVALID',
+    'REQUEST_TOO_LARGE',
     'RESTORE_NOT_CONFIRMED',
     'RESTORE_IN_PROGRESS',
     'BACKUP_NOT_FOUND',
+    'MANIFEST_CORRUPT',
+    'EXTENT_CORRUPT',
     'BACKUP_DAMAGED',
     'RESTORE_NO_SPACE',
     'RESTORE_CHECK_FAILED',
     'RESTORE_FAILED',
     'RESTORE_ROLLBACK_FAILED',
+    'DATABASE_CLOSED',
+    ...REPOSITORY_PROBLEMS,
   )
   @Post()
   @HttpCode(200)
