@@ -8,6 +8,7 @@ import type { Operation } from '../operations/operation.js';
 import { operationSchema } from '../operations/operation.schemas.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { answerOperation } from '../operations/respond-async.js';
+import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
 import { type BackupBody, backupBodySchema, backupViewSchema } from './backup.schemas.js';
 import type { BackupView } from './backup-catalog.js';
 import { BackupService } from './backup.service.js';
@@ -28,7 +29,17 @@ export class BackupController {
   })
   @ApiCreatedResponse({ standardSchema: backupViewSchema })
   @ApiAcceptedResponse({ standardSchema: operationSchema })
-  @ApiProblems('REQUEST_INVALID', 'BACKUP_DISABLED', 'BACKUP_FAILED', 'STORE_UNAVAILABLE', 'STORE_DENIED')
+  @ApiProblems(
+    'REQUEST_INVALID',
+    'REQUEST_TOO_LARGE',
+    'BACKUP_DISABLED',
+    'BACKUP_FAILED',
+    'BACKUP_IMAGE_CHANGED',
+    'RESTORE_CONFLICT',
+    'DATABASE_CLOSED',
+    'STORE_NO_SPACE',
+    ...REPOSITORY_PROBLEMS,
+  )
   @Post()
   create(
     @Req() request: Request,

@@ -18,13 +18,18 @@ export const noteBodySchema = z
   .refine((body) => body.label !== undefined || body.pinned !== undefined, 'give `label`, `pinned` or both');
 export type NoteBody = z.infer<typeof noteBodySchema>;
 
+/** Not whatever `new Date` takes: that reads `5` as a day in May, and times without a zone as the machine's own. */
+const time = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be a time such as 2026-01-31T12:00:00Z, or a date')
+  .transform((text) => new Date(text));
+
 /** Query of GET /admin/backups. */
 export const listQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).optional().describe('At most this many; 50 where absent.'),
   cursor: z.string().max(200).optional().describe('`next` of the page before.'),
   trigger: z.enum(TRIGGERS).optional(),
-  since: z.coerce.date().optional(),
-  until: z.coerce.date().optional(),
+  since: time.optional().describe('Only backups of this time or later; a date begins at 00:00 UTC.'),
+  until: time.optional().describe('Only backups of this time or earlier.'),
 });
 export type ListQuery = z.infer<typeof listQuerySchema>;
 

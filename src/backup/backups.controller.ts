@@ -7,6 +7,7 @@ import type { Operation } from '../operations/operation.js';
 import { operationSchema } from '../operations/operation.schemas.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { answerOperation } from '../operations/respond-async.js';
+import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
 import {
   anyBackupViewSchema,
   backupNameSchema,
@@ -25,6 +26,7 @@ import { type VerifyReport, VerifyService } from './verify.service.js';
 /** The backups in the repository. */
 @ApiTags('backups')
 @RequireRole('viewer')
+@ApiProblems(...REPOSITORY_PROBLEMS)
 @Controller('admin/backups')
 export class BackupsController {
   constructor(
@@ -36,7 +38,7 @@ export class BackupsController {
 
   @ApiOperation({ summary: 'The backups, newest first' })
   @ApiOkResponse({ standardSchema: backupPageSchema })
-  @ApiProblems('REQUEST_INVALID', 'STORE_UNAVAILABLE')
+  @ApiProblems('REQUEST_INVALID', 'MANIFEST_CORRUPT')
   @Get()
   list(@Query({ schema: listQuerySchema }) query: ListQuery): Promise<CatalogPage> {
     return this.catalog.page(query);
@@ -44,7 +46,7 @@ export class BackupsController {
 
   @ApiOperation({ summary: 'One backup' })
   @ApiOkResponse({ standardSchema: anyBackupViewSchema })
-  @ApiProblems('BACKUP_NOT_FOUND', 'MANIFEST_CORRUPT')
+  @ApiProblems('REQUEST_INVALID', 'BACKUP_NOT_FOUND', 'MANIFEST_CORRUPT')
   @Get(':name')
   show(@Param('name', { schema: backupNameSchema }) name: string): Promise<BackupView | ForeignBackupView> {
     return this.catalog.show(name);
@@ -52,7 +54,7 @@ export class BackupsController {
 
   @ApiOperation({ summary: 'Sets the label and the pin of a backup' })
   @ApiOkResponse({ standardSchema: backupViewSchema })
-  @ApiProblems('REQUEST_INVALID', 'BACKUP_NOT_FOUND')
+  @ApiProblems('REQUEST_INVALID', 'REQUEST_TOO_LARGE', 'BACKUP_NOT_FOUND', 'MANIFEST_CORRUPT')
   @RequireRole('operator')
   @Patch(':name')
   annotate(
@@ -64,7 +66,7 @@ export class BackupsController {
 
   @ApiOperation({ summary: 'Removes a backup, unless it is the last good one, pinned, or needed by another' })
   @ApiNoContentResponse()
-  @ApiProblems('BACKUP_NOT_FOUND', 'BACKUP_IN_USE', 'STORE_DENIED')
+  @ApiProblems('REQUEST_INVALID', 'BACKUP_NOT_FOUND', 'BACKUP_IN_USE', 'MANIFEST_CORRUPT')
   @RequireRole('admin')
   @Delete(':name')
   @HttpCode(204)
@@ -78,7 +80,7 @@ export class BackupsController {
   })
   @ApiOkResponse({ standardSchema: verifyReportSchema })
   @ApiAcceptedResponse({ standardSchema: operationSchema })
-  @ApiProblems('BACKUP_NOT_FOUND', 'MANIFEST_CORRUPT', 'REQUEST_INVALID')
+  @ApiProblems('REQUEST_INVALID', 'BACKUP_NOT_FOUND', 'MANIFEST_CORRUPT', 'EXTENT_CORRUPT', 'BACKUP_DAMAGED')
   @RequireRole('operator')
   @Post(':name/verify')
   @HttpCode(200)

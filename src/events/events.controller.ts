@@ -19,6 +19,7 @@ import { RegistrationService } from './registration.service.js';
 
 /** Events and their registrations: how application code uses the database. */
 @ApiTags('events')
+@ApiProblems('DATABASE_CLOSED', 'QUERY_TIMEOUT')
 @Controller('events')
 export class EventsController {
   constructor(
@@ -52,6 +53,8 @@ export class EventsController {
     'EVENT_CLOSED',
     'EVENT_FULL',
     'DATABASE_READ_ONLY',
+    'DATABASE_DISK_FULL',
+    'REQUEST_TOO_LARGE',
   )
   @Post(':id/registrations')
   register(

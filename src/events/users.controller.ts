@@ -6,6 +6,7 @@ import { EventsService } from './events.service.js';
 
 /** Public profiles. */
 @ApiTags('events')
+@ApiProblems('DATABASE_CLOSED', 'QUERY_TIMEOUT')
 @Controller('users')
 export class UsersController {
   constructor(private readonly events: EventsService) {}

@@ -1,4 +1,4 @@
-import { Controller, Get, Req } from '@nestjs/common';
+import { applyDecorators, Controller, Get, Req } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiServiceUnavailableResponse, ApiTags } from '@nestjs/swagger';
 import { HealthCheckService, type HealthCheckResult, HealthIndicatorService } from '@nestjs/terminus';
 import type { Request } from 'express';
@@ -10,10 +10,18 @@ import { ProcessHealth } from './process-health.js';
 import { Readiness } from './readiness.js';
 import { RepositoryHealth } from './repository-health.js';
 
+function HealthRoute(path: string, summary: string): MethodDecorator {
+  return applyDecorators(
+    Get(path),
+    ApiOperation({ summary }),
+    // On each route: from the controller, swagger's default answer would hide the first.
+    ApiOkResponse({ standardSchema: healthSchema, description: 'Everything works, or it is degraded.' }),
+    ApiServiceUnavailableResponse({ standardSchema: healthSchema, description: 'Something is down.' }),
+  );
+}
+
 /** Health: open to everybody, with details for viewers. */
 @ApiTags('health')
-@ApiOkResponse({ standardSchema: healthSchema, description: 'Everything works, or it is degraded.' })
-@ApiServiceUnavailableResponse({ standardSchema: healthSchema, description: 'Something is down.' })
 @Controller('health')
 export class HealthController {
   constructor(
@@ -26,20 +34,17 @@ export class HealthController {
     private readonly readiness: Readiness,
   ) {}
 
-  @ApiOperation({ summary: 'The database: latencies, sizes, free disk' })
-  @Get('database')
+  @HealthRoute('database', 'The database: latencies, sizes, free disk')
   async databaseHealth(@Req() request: Request): Promise<HealthCheckResult> {
     return this.#answer(request, { database: await this.database.look() });
   }
 
-  @ApiOperation({ summary: 'Backups and their store: reachable, last backup, what is not backed up yet' })
-  @Get('r2-sync')
+  @HealthRoute('r2-sync', 'Backups and their store: reachable, last backup, what is not backed up yet')
   async repositoryHealth(@Req() request: Request): Promise<HealthCheckResult> {
     return this.#answer(request, { 'r2-sync': await this.repository.look() });
   }
 
-  @ApiOperation({ summary: 'Database, backups, process and host. A store that is down only degrades it.' })
-  @Get('full')
+  @HealthRoute('full', 'Database, backups, process and host. A store that is down only degrades it.')
   async full(@Req() request: Request): Promise<HealthCheckResult> {
     const [database, repository] = await Promise.all([this.database.look(), this.repository.look()]);
     // The service works without its store, so a load balancer that asks here must not take it out.
@@ -51,14 +56,12 @@ export class HealthController {
     });
   }
 
-  @ApiOperation({ summary: 'Whether the process should be left running' })
-  @Get('live')
+  @HealthRoute('live', 'Whether the process should be left running')
   live(@Req() request: Request): Promise<HealthCheckResult> {
     return this.#answer(request, { process: this.readiness.alive() });
   }
 
-  @ApiOperation({ summary: 'Whether requests should be sent here' })
-  @Get('ready')
+  @HealthRoute('ready', 'Whether requests should be sent here')
   ready(@Req() request: Request): Promise<HealthCheckResult> {
     return this.#answer(request, { service: this.readiness.ready() });
   }

@@ -23,7 +23,7 @@ export class OperationsController {
 
   @ApiOperation({ summary: 'One piece of long work' })
   @ApiOkResponse({ standardSchema: operationSchema })
-  @ApiProblems('OPERATION_NOT_FOUND')
+  @ApiProblems('REQUEST_INVALID', 'OPERATION_NOT_FOUND')
   @Get(':id')
   get(@Param('id', { schema: operationIdSchema }) id: string): Operation {
     return this.operations.get(id);

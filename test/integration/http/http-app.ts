@@ -1,7 +1,6 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { createHash } from 'node:crypto';
 import { KEY_ANNOUNCER } from '../../../src/auth/api-keys.js';
 import { AuthModule } from '../../../src/auth/auth.module.js';
 import { authConcern, authConfig } from '../../../src/config/auth.config.js';
@@ -10,13 +9,7 @@ import { configureApplication } from '../../../src/http/configure-application.js
 import { HttpModule } from '../../../src/http/http.module.js';
 import { OperationsModule } from '../../../src/operations/operations.module.js';
 import { RuntimeModule } from '../../../src/runtime/runtime.module.js';
-
-/** One key per role; the key itself is what is sent. */
-export const KEYS = { viewer: 'key-of-a-viewer', operator: 'key-of-an-operator', admin: 'key-of-an-admin' } as const;
-
-export const ADMIN_API_KEYS = Object.entries(KEYS)
-  .map(([role, key]) => `${role}-key:${role}:${createHash('sha256').update(key).digest('hex')}`)
-  .join(',');
+import { ADMIN_API_KEYS } from '../../support/admin-keys.js';
 
 /** A line that the application logged. */
 export interface LogLine {
