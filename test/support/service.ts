@@ -137,7 +137,9 @@ export class TestService {
       ...env,
     };
     const builder = Test.createTestingModule({ imports: [AppModule] });
-    for (const { provider, parse } of CONCERNS) builder.overrideProvider(provider.KEY).useValue(parse(variables));
+    for (const concern of CONCERNS) {
+      builder.overrideProvider(concern.provider.KEY).useValue(concern.parse(variables));
+    }
     builder.overrideProvider(Clock).useValue(this.clock);
     if (store !== undefined) builder.overrideProvider(OBJECT_STORE).useValue(store);
     const logger = this.#logger();

@@ -1,0 +1,271 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createWriteStream } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { get as httpGet } from 'node:http';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { BackupService } from '../../../src/backup/backup.service.js';
+import { DatabaseService } from '../../../src/database/database.service.js';
+import { OperationsService } from '../../../src/operations/operations.service.js';
+import { operationSchema } from '../../../src/operations/operation.schemas.js';
+import { restorePlanSchema, restoreReportSchema } from '../../../src/restore/restore.schemas.js';
+import { KEYS } from '../../support/admin-keys.js';
+import { S3Double } from '../../support/s3/s3-double.js';
+import { TestService } from '../../support/service.js';
+import { openBucket } from '../object-store/bucket.js';
+
+const CONFIRM = 'hesocial-backup';
+
+let double: S3Double;
+let service: TestService;
+beforeAll(async () => {
+  double = await S3Double.start();
+  service = await TestService.start({ store: openBucket(double, { maxAttempts: 1 }) });
+});
+afterAll(async () => {
+  double.faults.clear();
+  await service.close();
+  await double.stop();
+});
+
+const restore = (body: unknown, headers: Record<string, string> = {}) =>
+  service.send('/admin/restore', { key: KEYS.admin, method: 'POST', body, headers });
+const taken = async () => (await service.get(BackupService).create({ trigger: 'manual' })).manifest;
+const register = (userId: number, eventId = 1) =>
+  service.send(`/events/${eventId}/registrations`, { method: 'POST', body: { userId } });
+const write = (sql: string) => service.get(DatabaseService).write((session) => session.run(sql));
+const people = async () => {
+  const row = await service
+    .get(DatabaseService)
+    .read((session) => session.first<{ n: bigint }>('SELECT count(*) AS n FROM users'));
+  return Number(row?.n);
+};
+const addUser = (id: number) =>
+  write(
+    `INSERT INTO users SELECT * REPLACE (${id} AS id, 'user-${id}@example.org' AS email) FROM users ORDER BY id LIMIT 1`,
+  );
+/** Files that a restore or a download works on. */
+const workingCopies = async () => (await readdir(service.folder)).filter((name) => name.includes('.restoring-'));
+
+let nextUser = 1000;
+/** A row that is in no backup yet. */
+const change = () => addUser(nextUser++);
+
+describe('POST /admin/restore', () => {
+  test.each([[undefined], ['hesocial'], [''], ['HESOCIAL-BACKUP']])(
+    'with `confirm` %j is not confirmed, and the answer names what to send',
+    async (confirm) => {
+      await taken();
+      const answer = await restore({ latest: true, confirm });
+      expect(answer.status).toBe(400);
+      expect(answer.body).toMatchObject({
+        code: 'RESTORE_NOT_CONFIRMED',
+        detail: `This replaces the database: send "confirm": "${CONFIRM}" to go on.`,
+        details: { confirm: CONFIRM },
+      });
+    },
+  );
+
+  test.each([
+    [{ confirm: CONFIRM }],
+    [{ latest: true, backup: 'x', confirm: CONFIRM }],
+    [{ latest: false, confirm: CONFIRM }],
+    [{ latest: true, confirm: CONFIRM, dryrun: true }],
+    [{ backup: '', confirm: CONFIRM }],
+  ])('refuses %j', async (body) => {
+    const answer = await restore(body);
+    expect(answer.status).toBe(400);
+    expect(answer.body).toMatchObject({ code: 'REQUEST_INVALID' });
+  });
+
+  test('of an unknown name is BACKUP_NOT_FOUND', async () => {
+    const answer = await restore({ backup: 'hesocial-manual-20200101-000000', confirm: CONFIRM });
+    expect(answer.body).toMatchObject({ status: 404, code: 'BACKUP_NOT_FOUND' });
+  });
+
+  test('with dryRun tells the plan, needs no confirmation and changes nothing', async () => {
+    const { name, database, bytes } = await taken();
+    await change();
+    const before = await people();
+    const answer = await restore({ backup: name, dryRun: true });
+    expect(answer.status).toBe(200);
+    expect(restorePlanSchema.parse(answer.body)).toMatchObject({
+      backup: name,
+      source: 'eider',
+      continuesLineage: true,
+      bytesToFetch: bytes.stored,
+      databaseBytes: database.size,
+    });
+    expect(await people()).toBe(before);
+  });
+
+  test('by name brings the data back, keeps what was replaced, and registrations work again', async () => {
+    const { name } = await taken();
+    const before = await people();
+    await change();
+    const answer = await restore({ backup: name, confirm: CONFIRM });
+    expect(answer.status).toBe(200);
+    const report = restoreReportSchema.parse(answer.body);
+    expect(report).toMatchObject({ backup: name, database: service.database });
+    expect(await people()).toBe(before);
+    const { body } = await service.send('/admin/backups?trigger=pre-restore&limit=1', { key: KEYS.viewer });
+    expect(body).toMatchObject({ backups: [{ label: `before ${name}` }] });
+    expect((await stat(report.restorePoint ?? '')).isFile()).toBe(true);
+    await addUser(500);
+    expect((await register(500)).status).toBe(201);
+    expect((await service.send('/health/ready')).status).toBe(200);
+    expect(await workingCopies()).toEqual([]);
+  });
+
+  test('with force takes no backup of what is replaced', async () => {
+    const { name } = await taken();
+    await change();
+    const before = double.count('PutObject');
+    expect((await restore({ backup: `${name}.duckdb.zst`, force: true, confirm: `${CONFIRM}.duckdb` })).status).toBe(
+      200,
+    );
+    expect(double.count('PutObject')).toBe(before);
+  });
+
+  test('of the latest restores the newest backup', async () => {
+    await taken();
+    await change();
+    const { name } = await taken();
+    const before = await people();
+    await change();
+    const answer = await restore({ latest: true, force: true, confirm: CONFIRM });
+    expect(restoreReportSchema.parse(answer.body).backup).toBe(name);
+    expect(await people()).toBe(before);
+  });
+
+  test('with Prefer: respond-async answers 202; meanwhile another is refused, and reads and writes go on', async () => {
+    const { name, packs } = await taken();
+    const fetching = double.faults.hold({ method: 'GET', key: new RegExp(packs[0]?.key ?? '') });
+    const answer = await restore({ backup: name, confirm: CONFIRM }, { prefer: 'respond-async' });
+    expect(answer.status).toBe(202);
+    await fetching.reached;
+    const second = await restore({ backup: name, confirm: CONFIRM });
+    expect(second.body).toMatchObject({ status: 409, code: 'RESTORE_IN_PROGRESS' });
+    expect((await service.send('/events')).status).toBe(200);
+    await change();
+    const at = `/admin/operations/${String(answer.body['id'])}`;
+    expect((await service.send(at, { key: KEYS.viewer })).body).toMatchObject({ state: 'running', step: 'fetch' });
+    fetching.open();
+    await service.get(OperationsService).idle();
+    const operation = operationSchema.parse((await service.send(at, { key: KEYS.viewer })).body);
+    expect(operation).toMatchObject({ kind: 'restore', state: 'succeeded' });
+    expect(restoreReportSchema.parse(operation.result)).toMatchObject({ backup: name });
+  });
+
+  test('while the database is saved before the swap, writes are told to come again', async () => {
+    const { name } = await taken();
+    await change();
+    const saving = double.faults.hold({ method: 'PUT', key: /\.json$/ });
+    const answer = await restore({ backup: name, confirm: CONFIRM }, { prefer: 'respond-async' });
+    await saving.reached;
+    const refused = await register(2, 2);
+    expect(refused.body).toMatchObject({ status: 503, code: 'DATABASE_READ_ONLY' });
+    expect(refused.headers.get('retry-after')).toBe('5');
+    const health = await service.send('/health/database', { key: KEYS.viewer });
+    expect(health.body).toMatchObject({
+      status: 'degraded',
+      details: { database: { writesPaused: 'a restore is in progress' } },
+    });
+    saving.open();
+    await service.get(OperationsService).idle();
+    expect(answer.status).toBe(202);
+    expect(await service.send('/health/database')).toMatchObject({ body: { status: 'ok' } });
+  });
+
+  test('that fails tells the problem in its operation, and the database stays', async () => {
+    const { name, packs } = await taken();
+    await change();
+    const before = await people();
+    double.faults.failAlways(403, { method: 'GET', key: new RegExp(packs[0]?.key ?? '') });
+    const answer = await restore({ backup: name, confirm: CONFIRM }, { prefer: 'respond-async' });
+    await service.get(OperationsService).idle();
+    double.faults.clear();
+    const at = `/admin/operations/${String(answer.body['id'])}`;
+    const { body } = await service.send(at, { key: KEYS.viewer });
+    expect(body).toMatchObject({ state: 'failed', error: { code: 'STORE_DENIED', status: 502 } });
+    expect(await people()).toBe(before);
+    expect(await workingCopies()).toEqual([]);
+  });
+});
+
+describe('GET /admin/backups/:name/download', () => {
+  const at = (name: string) => `/admin/backups/${name}/download`;
+
+  /** Resolves when no working copy is left. */
+  async function tidy(): Promise<void> {
+    while ((await workingCopies()).length > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  test('sends a database file that opens, and leaves nothing behind', async () => {
+    const { name, tables } = await taken();
+    const response = await service.fetch(at(name), { key: KEYS.admin });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('application/octet-stream');
+    expect(response.headers.get('content-disposition')).toBe(`attachment; filename="${name}.duckdb"`);
+    const file = join(service.folder, `${name}.downloaded`);
+    await pipeline(Readable.fromWeb(response.body as never), createWriteStream(file));
+    expect((await stat(file)).size).toBe(Number(response.headers.get('content-length')));
+    const instance = await DuckDBInstance.create(file, { access_mode: 'READ_ONLY' });
+    const connection = await instance.connect();
+    const reader = await connection.runAndReadAll('SELECT count(*)::INTEGER FROM users');
+    expect(reader.getRows()).toEqual([[tables.find((table) => table.name === 'users')?.rows]]);
+    connection.closeSync();
+    instance.closeSync();
+    await tidy();
+  });
+
+  test('takes the name of the pack, too', async () => {
+    const { name } = await taken();
+    const response = await service.fetch(at(`${name}.duckdb.zst`), { key: KEYS.admin });
+    expect(response.headers.get('content-disposition')).toBe(`attachment; filename="${name}.duckdb"`);
+    await response.arrayBuffer();
+    await tidy();
+  });
+
+  test('leaves nothing behind when the client goes away in the middle', async () => {
+    // More than the sockets between the two hold.
+    await write('CREATE TABLE ballast AS SELECT md5(random()::VARCHAR) AS text FROM range(1000000)');
+    const { name } = await taken();
+    await write('DROP TABLE ballast');
+    await new Promise<void>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${KEYS.admin}` };
+      httpGet(`${service.url}/api${at(name)}`, { headers }, (response) => {
+        expect(Number(response.headers['content-length'])).toBeGreaterThan(16_000_000);
+        response.once('data', () => response.destroy());
+        response.once('close', resolve);
+      }).once('error', reject);
+    });
+    await tidy();
+  });
+
+  test('leaves nothing behind when the client goes away before the first byte', async () => {
+    const { name, packs } = await taken();
+    const fetching = double.faults.hold({ method: 'GET', key: new RegExp(packs[0]?.key ?? '') });
+    const away = new AbortController();
+    const answer = service.fetch(at(name), { key: KEYS.admin }, away.signal);
+    await fetching.reached;
+    expect(await workingCopies()).toHaveLength(1);
+    away.abort();
+    await expect(answer).rejects.toThrow();
+    // The request to the store is given up: nothing waits for this gate any more.
+    await tidy();
+    fetching.open();
+  });
+
+  test('of a damaged pack is refused before anything is sent', async () => {
+    const { name, packs } = await taken();
+    double.faults.flipBit(40, { key: new RegExp(packs[0]?.key ?? '') }, 2);
+    const answer = await service.send(at(name), { key: KEYS.admin });
+    double.faults.clear();
+    expect(answer.body).toMatchObject({ status: 500, code: 'BACKUP_DAMAGED' });
+    expect(answer.headers.get('content-disposition')).toBeNull();
+    await tidy();
+  });
+});
