@@ -259,6 +259,13 @@ describe('GET /admin/backups/:name/download', () => {
     fetching.open();
   });
 
+  test('leaves nothing behind when only its headers are asked for', async () => {
+    const { name } = await taken();
+    const response = await service.fetch(at(name), { key: KEYS.admin, method: 'HEAD' });
+    expect(response.status).toBe(200);
+    await tidy();
+  });
+
   test('of a damaged pack is refused before anything is sent', async () => {
     const { name, packs } = await taken();
     double.faults.flipBit(40, { key: new RegExp(packs[0]?.key ?? '') }, 2);

@@ -1,0 +1,64 @@
+import { describe, expect, it } from '@jest/globals';
+import { assessRepository, type RepositoryFacts } from './repository-assessment.js';
+
+const HOUR = 3_600;
+
+const healthy: RepositoryFacts = {
+  enabled: true,
+  last: {
+    name: 'hesocial-backup-20260101-000000',
+    createdAt: '2026-01-01T00:00:00.000Z',
+    trigger: 'interval',
+    stored: 9,
+  },
+  running: false,
+  failures: 0,
+  lastError: null,
+  replacedBy: null,
+  store: 'the bucket hesocial-duckdb',
+  probe: { checkedAt: '2026-01-01T01:00:00.000Z', writable: true, latencyMs: 12, code: null, error: null },
+  conditionalWrites: 'yes',
+  lastBackupAgeSeconds: HOUR,
+  intervalSeconds: HOUR,
+  nextBackupAt: '2026-01-01T01:00:00.000Z',
+  notBackedUp: { changes: true, commitsInWal: 2, walBytes: 400 },
+  conflict: null,
+  deletesDenied: 0,
+};
+
+const failed = {
+  checkedAt: '2026-01-01T01:00:00.000Z',
+  writable: false,
+  latencyMs: 5_000,
+  code: 'STORE_UNAVAILABLE',
+  error: 'refused',
+};
+const error = { code: 'STORE_NO_SPACE', message: 'full', at: '2026-01-01T01:00:00.000Z' };
+
+describe('the assessment of backups', () => {
+  it('finds nothing wrong with healthy ones', () => {
+    expect(assessRepository(healthy)).toEqual([]);
+  });
+
+  it.each<[string, Partial<RepositoryFacts>, 'degraded' | 'down', string]>([
+    ['the store cannot be written to', { probe: failed }, 'down', 'STORE_UNAVAILABLE: refused'],
+    ['another process took over', { replacedBy: 'hesocial-backup-20260101-003000' }, 'down', '20260101-003000'],
+    ['the histories differ', { conflict: 'both have changed' }, 'down', 'nothing is shipped: both have changed'],
+    ['backups fail', { failures: 3, lastError: error }, 'degraded', 'STORE_NO_SPACE'],
+    ['the last one is overdue', { lastBackupAgeSeconds: 2 * HOUR + 1 }, 'degraded', 'older than 2 intervals'],
+    ['two writers cannot be kept apart', { conditionalWrites: 'no' }, 'degraded', 'conditional writes'],
+    ['retention may not delete', { deletesDenied: 4 }, 'degraded', '4 objects'],
+    ['backups are turned off', { enabled: false, probe: null }, 'degraded', 'BACKUP_ENABLED=false'],
+  ])('tells when %s', (_what, facts, state, text) => {
+    expect(assessRepository({ ...healthy, ...facts })).toEqual([{ state, what: expect.stringContaining(text) }]);
+  });
+
+  it.each<[string, Partial<RepositoryFacts>]>([
+    ['nothing was committed since', { notBackedUp: { changes: false, commitsInWal: 0, walBytes: 0 } }],
+    ['none are taken on an interval', { intervalSeconds: 0 }],
+    ['it is not known what was committed', { notBackedUp: null }],
+    ['it is just two intervals old', { lastBackupAgeSeconds: 2 * HOUR }],
+  ])('calls no backup overdue where %s', (_why, facts) => {
+    expect(assessRepository({ ...healthy, lastBackupAgeSeconds: 100 * HOUR, ...facts })).toEqual([]);
+  });
+});
