@@ -6,6 +6,7 @@ import { audit } from './audit.js';
 import { refuseOtherBodies } from './json-body.js';
 import { jsonReplacer } from './json-replacer.js';
 import { serveOpenApi } from './open-api.js';
+import { noStore } from './no-store.js';
 import { ProblemFilter } from './problem.filter.js';
 import { adminRateLimit } from './rate-limit.js';
 import { requestId } from './request-id.js';
@@ -29,7 +30,7 @@ export function configureApplication(app: NestExpressApplication): NestExpressAp
   });
   app.set('trust proxy', service.trustProxyHops);
   app.set('json replacer', jsonReplacer);
-  app.use(requestId, audit, app.get(RequestGate).middleware, adminRateLimit(auth.rateLimitPerMinute), apiOnly);
+  app.use(requestId, noStore, audit, app.get(RequestGate).middleware, adminRateLimit(auth.rateLimitPerMinute), apiOnly);
   app.useBodyParser('json', { limit: service.bodyLimitBytes });
   app.use(refuseOtherBodies);
   app.useGlobalPipes(new ValidationPipe());

@@ -42,6 +42,14 @@ describe('the whole service', () => {
     },
   );
 
+  test('keeps caches out of health and the admin API', async () => {
+    for (const path of ['/health/full', '/admin/backups', '/admin/operations', '/admin/nowhere']) {
+      const { headers } = await service.fetch(path, { key: KEYS.viewer });
+      expect([path, headers.get('cache-control')]).toEqual([path, 'no-store']);
+    }
+    expect((await service.fetch('/events')).headers.get('cache-control')).toBeNull();
+  });
+
   test.each([
     ['POST', '/admin/backup'],
     ['POST', '/admin/restore'],
