@@ -20,12 +20,14 @@ const ENTRY = /^([A-Za-z0-9._-]{1,64}):(viewer|operator|admin):([0-9a-fA-F]{64})
 /** Who may use the admin API. */
 export const authConcern = concern(
   'auth',
+  'Who may use the admin API.',
   {
     NODE_ENV: nodeEnv,
     ADMIN_API_KEYS: text(undefined, /^[^\0]+$/, 'name:role:sha256hex, comma-separated', {
       about: 'Keys of the admin API; the roles are viewer, operator and admin.',
       default: 'in production none, and the admin API stays shut; else one is generated and printed once',
       secret: true,
+      example: `ops:operator:${'0'.repeat(64)}`,
     }),
     ADMIN_RATE_LIMIT_PER_MINUTE: whole(120, [1, 100_000], {
       about: 'Requests to /api/admin from one address.',

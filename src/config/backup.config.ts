@@ -6,12 +6,14 @@ import { flag, text, whole } from './variable.js';
 /** When backups are taken, what they are called and how long they stay. */
 export const backupConcern = concern(
   'backup',
+  'When backups are taken, what they are called and how long they stay.',
   {
     NODE_ENV: nodeEnv,
     BACKUP_ENABLED: flag(true, { about: 'false: no backups of any kind are taken, and health says so.' }),
     R2_DATABASE_KEY: text(undefined, /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.duckdb$/, 'a file name that ends in .duckdb', {
       about: 'Names the database in the repository and its automatic backups.',
       default: 'hesocial-production.duckdb in production, else hesocial-backup.duckdb',
+      example: 'hesocial-production.duckdb',
     }),
     R2_BACKUP_NAME: text('hesocial', /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'a name of letters, digits, dot, hyphen', {
       about: 'Manual backups are called <name>-manual-<time>.',

@@ -11,6 +11,8 @@ export interface VariableDoc {
   readonly unit: string;
   /** Never printed, logged or returned. */
   readonly secret?: boolean;
+  /** A value for `.env.example`, where the default is not one itself. */
+  readonly example?: string;
 }
 
 /** The environment as the process has it. */
@@ -38,9 +40,18 @@ export function documented<T extends z.ZodType>(schema: T, doc: VariableDoc): T 
   return schema;
 }
 
+/**
+ * Refuses a variable, from `build`.
+ *
+ * @param unless - variables that would have made this problem go away: if one of them was refused itself, only that is told
+ */
+export type Refuse = (variable: string, message: string, unless?: readonly string[]) => void;
+
 /** A group of variables that belong together, and the object that the code gets from them. */
 export interface Concern<T extends object> {
   readonly name: string;
+  /** One sentence: what the variables are about. */
+  readonly about: string;
   /** Throws InvalidVariables, naming every variable that is wrong. */
   parse(env: Environment): T;
   /** Documentation of each variable, in order. */
@@ -57,36 +68,48 @@ export interface Concern<T extends object> {
  */
 export function concern<S extends z.ZodRawShape, T extends object>(
   name: string,
+  about: string,
   shape: S,
-  build: (values: z.output<z.ZodObject<S>>, refuse: (variable: string, message: string) => void) => T,
+  build: (values: z.output<z.ZodObject<S>>, refuse: Refuse) => T,
 ): Concern<T> {
   const schema = z.object(shape);
   const parse = (env: Environment): T => {
-    const given = Object.fromEntries(
-      Object.keys(shape).flatMap((variable) => (env[variable]?.trim() ? [[variable, env[variable].trim()]] : [])),
-    );
-    const result = schema.safeParse(given);
-    if (!result.success) {
-      throw new InvalidVariables(
-        result.error.issues.map((issue) => ({ variable: String(issue.path[0]), message: issue.message })),
-      );
-    }
-    const problems: ConfigurationProblem[] = [];
-    const built = build(result.data, (variable, message) => problems.push({ variable, message }));
+    const given = givenOf(env, Object.keys(shape));
+    const whole = schema.safeParse(given);
+    const problems = whole.success ? [] : problemsOf(whole.error);
+    const wrong = new Set(problems.map(({ variable }) => variable));
+    // What `build` finds is told together with what the schemas found: the wrong variables count as unset for that.
+    const values = whole.success ? whole.data : schema.parse(without(given, wrong));
+    const built = build(values, (variable, message, unless = []) => {
+      if (![variable, ...unless].some((name) => wrong.has(name))) problems.push({ variable, message });
+    });
     if (problems.length > 0) throw new InvalidVariables(problems);
     return built;
   };
   return {
     name,
+    about,
     parse,
-    variables: () =>
-      new Map(
-        Object.entries(shape).map(([variable, type]) => {
-          const doc = docs.get(type as z.ZodType);
-          if (doc === undefined) throw new Error(`${variable} has no documentation`);
-          return [variable, doc];
-        }),
-      ),
+    variables: () => new Map(Object.entries(shape).map(([variable, type]) => [variable, docOf(variable, type)])),
     provider: registerAs<T, () => T>(name, () => parse(process.env)) as (() => T) & ConfigFactoryKeyHost<T>,
   };
+}
+
+/** The variables that are set, trimmed. */
+function givenOf(env: Environment, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.flatMap((name) => (env[name]?.trim() ? [[name, env[name].trim()]] : [])));
+}
+
+function without(given: Record<string, string>, names: ReadonlySet<string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(given).filter(([name]) => !names.has(name)));
+}
+
+function problemsOf(error: z.ZodError): ConfigurationProblem[] {
+  return error.issues.map((issue) => ({ variable: String(issue.path[0]), message: issue.message }));
+}
+
+function docOf(variable: string, type: unknown): VariableDoc {
+  const doc = docs.get(type as z.ZodType);
+  if (doc === undefined) throw new Error(`${variable} has no documentation`);
+  return doc;
 }

@@ -6,6 +6,7 @@ import { flag, text, whole } from './variable.js';
 /** The DuckDB file and how it is used. */
 export const databaseConcern = concern(
   'database',
+  'The DuckDB file and how it is used.',
   {
     NODE_ENV: nodeEnv,
     DUCKDB_PATH: text('./data/hesocial.duckdb', /^[^\0]+$/, 'a path', { about: 'The database file.' }),
@@ -17,8 +18,9 @@ export const databaseConcern = concern(
     DUCKDB_MEMORY_LIMIT: text(undefined, /^\d+(\.\d+)? ?([KMGT]i?B|%)$/i, 'a size such as 512MB, or a percentage', {
       about: "DuckDB's own memory limit.",
       default: "DuckDB's default (80 % of the memory)",
+      example: '2GB',
     }),
-    DUCKDB_THREADS: whole(undefined, [1, 1024], { about: "DuckDB's threads.", default: 'one per core' }),
+    DUCKDB_THREADS: whole(undefined, [1, 1024], { about: "DuckDB's threads.", default: 'one per core', example: '4' }),
     WRITE_DRAIN_TIMEOUT_MS: whole(10_000, [100, 600_000], {
       about: 'How long a restore or a stop waits for writes in flight before it cancels them.',
       unit: 'ms',
@@ -30,6 +32,7 @@ export const databaseConcern = concern(
     SEED_DATABASE: flag(undefined, {
       about: 'Loads the sample data (8 users, 6 events) once into an empty database.',
       default: 'true outside production',
+      example: 'true',
     }),
   },
   (env) => ({

@@ -5,6 +5,7 @@ import { choice, flag, whole } from './variable.js';
 /** How a database is brought back. */
 export const restoreConcern = concern(
   'restore',
+  'How a database is brought back.',
   {
     R2_VALIDATE_DOWNLOADS: flag(true, {
       about:

@@ -6,6 +6,7 @@ import { choice, flag, text, whole } from './variable.js';
 /** The process and its HTTP server. */
 export const serviceConcern = concern(
   'service',
+  'The process and its HTTP server.',
   {
     NODE_ENV: nodeEnv,
     HOST: text('0.0.0.0', /^[A-Za-z0-9.:_-]+$/, 'a host name or address', {
@@ -13,7 +14,6 @@ export const serviceConcern = concern(
     }),
     PORT: whole(3000, [0, 65_535], {
       about: 'The port that the HTTP server listens on; 0 takes a free one.',
-      unit: 'port',
     }),
     TRUST_PROXY_HOPS: whole(0, [0, 16], {
       about: 'How many proxies of your own stand before the service; their X-Forwarded-For tells the client address.',
@@ -25,6 +25,7 @@ export const serviceConcern = concern(
     OPENAPI_ENABLED: flag(undefined, {
       about: 'Whether /api/docs and /api/openapi.json are served.',
       default: 'true outside production',
+      example: 'true',
     }),
     BODY_LIMIT_KB: whole(256, [1, 65_536], { about: 'The largest request body.', unit: 'KiB' }),
     SHUTDOWN_TIMEOUT_SECONDS: whole(25, [1, 3_600], {

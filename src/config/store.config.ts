@@ -6,6 +6,7 @@ import { choice, flag, text, whole } from './variable.js';
 /** Where backups are kept: a bucket or a folder. */
 export const storeConcern = concern(
   'store',
+  'Where backups are kept: a bucket or a folder.',
   {
     NODE_ENV: nodeEnv,
     R2_SYNC_ENABLED: flag(false, {
@@ -16,6 +17,7 @@ export const storeConcern = concern(
     }),
     R2_ACCOUNT_ID: text(undefined, /^[A-Za-z0-9-]+$/, 'a Cloudflare account id', {
       about: 'The Cloudflare account; the endpoint is built from it.',
+      example: 'your-cloudflare-account-id',
     }),
     R2_JURISDICTION: choice('default', ['default', 'eu', 'fedramp', 'us'], {
       about: 'The jurisdiction of the R2 bucket; part of the endpoint.',
@@ -23,10 +25,19 @@ export const storeConcern = concern(
     R2_ENDPOINT: text(undefined, /^https?:\/\/[^\s/?#]+\/?$/, 'an http or https address without a path', {
       about: 'The S3 endpoint, for any store but R2.',
       default: 'built from R2_ACCOUNT_ID',
+      example: 'https://your-account-id.r2.cloudflarestorage.com',
     }),
     R2_REGION: text('auto', /^[a-z0-9-]+$/, 'a region name', { about: 'The region that requests are signed for.' }),
-    R2_ACCESS_KEY_ID: text(undefined, /^\S+$/, 'an access key id', { about: 'The access key.', secret: true }),
-    R2_SECRET_ACCESS_KEY: text(undefined, /^\S+$/, 'a secret key', { about: 'Its secret.', secret: true }),
+    R2_ACCESS_KEY_ID: text(undefined, /^\S+$/, 'an access key id', {
+      about: 'The access key.',
+      secret: true,
+      example: 'your-r2-access-key-id',
+    }),
+    R2_SECRET_ACCESS_KEY: text(undefined, /^\S+$/, 'a secret key', {
+      about: 'Its secret.',
+      secret: true,
+      example: 'your-r2-secret-access-key',
+    }),
     R2_BUCKET_NAME: text(
       undefined,
       /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
@@ -34,6 +45,7 @@ export const storeConcern = concern(
       {
         about: 'The bucket.',
         default: 'hesocial-duckdb in production, else hesocial-duckdb-dev',
+        example: 'hesocial-duckdb',
       },
     ),
     R2_BACKUP_PATH: text(
@@ -59,7 +71,7 @@ export const storeConcern = concern(
       return value ?? '';
     };
     if (env.R2_ENDPOINT === undefined && env.R2_ACCOUNT_ID === undefined) {
-      refuse('R2_ACCOUNT_ID', 'is needed when R2_SYNC_ENABLED is true and R2_ENDPOINT is unset');
+      refuse('R2_ACCOUNT_ID', 'is needed when R2_SYNC_ENABLED is true and R2_ENDPOINT is unset', ['R2_ENDPOINT']);
     }
     const jurisdiction = env.R2_JURISDICTION === 'default' ? '' : `${env.R2_JURISDICTION}.`;
     return {

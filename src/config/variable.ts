@@ -49,7 +49,11 @@ export function whole(
       });
       return z.NEVER;
     });
-  return documented(schema, { default: fallback === undefined ? 'unset' : String(fallback), unit: 'number', ...doc });
+  return documented(schema, {
+    default: fallback === undefined ? 'unset' : String(fallback),
+    ...doc,
+    unit: `${doc.unit ?? 'number'}, ${least} to ${most}`,
+  });
 }
 
 /** Text that fits a pattern; undefined where unset and no default is given. A secret's value is never repeated. */
