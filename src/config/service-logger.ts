@@ -19,7 +19,7 @@ const SHORTEST_SECRET = 6;
 
 /** The console logger, with every secret of the configuration masked in messages and stack traces, too. */
 export class ServiceLogger extends ConsoleLogger {
-  readonly #secrets: readonly string[];
+  readonly #secrets: readonly RegExp[];
 
   constructor(config: Pick<ServiceConfig, 'logFormat' | 'logLevel'>, secrets: readonly string[]) {
     super({
@@ -29,7 +29,7 @@ export class ServiceLogger extends ConsoleLogger {
       logLevels: LEVELS.slice(0, LEVELS.indexOf(config.logLevel) + 1),
       redact: { paths: REDACTED, censor: CENSOR },
     });
-    this.#secrets = secrets;
+    this.#secrets = secrets.map(inAnyEscaping);
   }
 
   /** The framework's own lines about modules and routes tell an operator nothing: they are for `debug`. */
@@ -61,11 +61,23 @@ export function createLogger(config: Pick<ServiceConfig, 'logFormat' | 'logLevel
   return new ServiceLogger(config, secretsOf(env));
 }
 
-/** The values of all secret variables, as they are and as JSON writes them. */
+/** The values of all secret variables, the longest first: one may be a part of another. */
 function secretsOf(env: Environment): readonly string[] {
   const values = CONCERNS.flatMap((concern) =>
     [...concern.variables()].flatMap(([name, { secret }]) => (secret === true ? [env[name]?.trim() ?? ''] : [])),
   );
-  const forms = values.flatMap((value) => [value, JSON.stringify(value).slice(1, -1)]);
-  return [...new Set(forms)].filter((value) => value.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
+  return [...new Set(values)].filter((value) => value.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
+}
+
+/**
+ * Finds a text also where JSON or `util.inspect` wrote it, once or one inside the other: they put backslashes before quotes
+ * and backslashes, and which quotes depends on what stands around.
+ */
+function inAnyEscaping(text: string): RegExp {
+  const pattern = text.replaceAll(/[^A-Za-z0-9]/gu, (char) => {
+    if (char === '\\') return '\\\\+';
+    if (char === '"' || char === "'") return `\\\\*${char}`;
+    return `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`;
+  });
+  return new RegExp(pattern, 'gu');
 }
