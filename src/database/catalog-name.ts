@@ -1,18 +1,17 @@
 import { basename } from 'node:path';
 
-/** Names that a file cannot be attached under. */
-const RESERVED = new Set(['main', 'temp', 'system']);
-/** Names that the instance has already, in any case: its own memory, and catalogs that DuckDB fails to tell apart. */
-const TAKEN = new Set(['memory', 'system']);
+/** Catalogs and the schema that every instance has: DuckDB does not tell a database of such a name from them, in any case. */
+const TAKEN = new Set(['main', 'temp', 'system', 'memory']);
 
 /**
  * The catalog name of a database file: what DuckDB would call it if it were opened directly, so that views which name
- * their catalog keep working; `memory` alone is taken by the instance that the file is attached to. Found by experiment on
- * 1.5.6 (`AttachInfo` and `DBPathAndType::ExtractDatabaseName`).
+ * their catalog keep working. Names that are taken are changed, in capitals as well: `USE "Main"` means the schema `main`
+ * of the instance's own memory, and what is written there is lost. Found by experiment on 1.5.6 (`AttachInfo` and
+ * `DBPathAndType::ExtractDatabaseName`).
  */
 export function catalogNameOf(path: string): string {
   const name = basename(path).replace(/^\.+/, '').split('.')[0] || 'db';
-  return RESERVED.has(name) || TAKEN.has(name.toLowerCase()) ? `${name}_db` : name;
+  return TAKEN.has(name.toLowerCase()) ? `${name}_db` : name;
 }
 
 /** A name as an SQL identifier. */

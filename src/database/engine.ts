@@ -69,7 +69,8 @@ export class Engine {
   /** A connection that uses the database. The caller closes it. */
   async connect(): Promise<DuckDBConnection> {
     const connection = await this.instance.connect();
-    await connection.run(`USE ${quoteIdentifier(this.catalog)}`);
+    // With its schema: a name alone is taken for a schema where there is one, such as `pg_catalog`.
+    await connection.run(`USE ${quoteIdentifier(this.catalog)}.main`);
     return connection;
   }
 
