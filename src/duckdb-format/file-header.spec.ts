@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type DatabaseBytes, databaseBytes } from '../../test/support/duckdb-files.js';
 import { duckdbChecksum } from './checksum.js';
-import { type FileHeader, type HeaderProblem, parseFileHeader } from './file-header.js';
+import { type FileHeader, type HeaderProblem, parseFileHeader, withIdentifier } from './file-header.js';
 import { HEADER_SIZE, HEADERS_SIZE } from './layout.js';
 
 const flip = (bytes: Buffer, at: number, mask = 1): Buffer => {
@@ -141,6 +141,21 @@ describe('the headers of a database file', () => {
       problem: 'block-size',
       detail: 'its blocks have 16384 bytes in place of 262144',
     });
+  });
+
+  it('take another identity and are whole with it, with nothing else changed', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (identifier) => {
+        const renamed = Buffer.concat([
+          withIdentifier(headers, Buffer.from(identifier)),
+          headers.subarray(HEADER_SIZE),
+        ]);
+        expect(headerOf(renamed)).toEqual({
+          ...headerOf(headers),
+          identifier: Buffer.from(identifier).toString('hex'),
+        });
+      }),
+    );
   });
 
   it('are refused for any other bytes', () => {
