@@ -15,7 +15,9 @@ const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
 /** Bytes for people: `1.5 MiB`. */
 export function formatBytes(bytes: number): string {
-  const power = bytes === 0 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10));
+  let power = 0;
+  // What is shown decides: a value that rounds to 1024.0 belongs to the next unit.
+  while (power < UNITS.length - 1 && Number((bytes / 1024 ** power).toFixed(1)) >= 1024) power++;
   const value = bytes / 1024 ** power;
   return `${power === 0 ? value : value.toFixed(1)} ${UNITS[power] ?? 'B'}`;
 }
