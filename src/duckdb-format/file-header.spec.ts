@@ -147,7 +147,7 @@ describe('the headers of a database file', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 16, maxLength: 16 }), (identifier) => {
         const renamed = Buffer.concat([
-          withIdentifier(headers, Buffer.from(identifier)),
+          withIdentifier(headers.subarray(0, HEADER_SIZE), Buffer.from(identifier)),
           headers.subarray(HEADER_SIZE),
         ]);
         expect(headerOf(renamed)).toEqual({

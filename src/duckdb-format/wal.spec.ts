@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { temporaryFolder } from '../../test/support/core.js';
 import { type DatabaseBytes, databaseBytes } from '../../test/support/duckdb-files.js';
 import { parseFileHeader } from './file-header.js';
-import { COMMIT_MARKER, parseWalHeader, type ReadAt, walkWal, WAL_ENTRY, WAL_HEADER_MOST } from './wal.js';
+import { COMMIT_MARKER, findCommit, parseWalHeader, type ReadAt, walkWal, WAL_ENTRY, WAL_HEADER_MOST } from './wal.js';
 
 const readFrom =
   (wal: Buffer): ReadAt =>
@@ -180,6 +180,36 @@ describe('the log of a database', () => {
       first.writeBigUInt64LE(BigInt(length));
       const log = Buffer.concat([made.wal.subarray(0, start), first, many]);
       expect(walk(log, start)).toEqual({ lastCommit: log.length, commits: 40 * times });
+    }
+  });
+
+  it('holds no commit behind the last whole one, wherever a crash has cut it', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: start, max: made.wal.length }), (size) => {
+        const torn = made.wal.subarray(0, size);
+        const { lastCommit } = walk(torn, start);
+        expect(findCommit(readFrom(torn), lastCommit || start, size)).toBeUndefined();
+      }),
+    );
+  });
+
+  it('holds a commit behind the place where a damaged length ends the walk', () => {
+    for (const [index, end] of commits.slice(0, -1).entries()) {
+      const damaged = Buffer.from(made.wal);
+      damaged.writeUInt8(0xff, end + 6);
+      expect(walk(damaged, start)).toEqual({ lastCommit: end, commits: index + 1 });
+      const found = findCommit(readFrom(damaged), end, damaged.length);
+      // The damaged frame may be the marker itself: what is left of it is found as well.
+      expect(found).toBeLessThanOrEqual(commits[index + 1] ?? 0);
+      expect(found).toBeGreaterThan(end);
+    }
+  });
+
+  it('holds a commit that stands on the border of the pieces that are read', () => {
+    const piece = 256 * 1024;
+    for (let before = piece - COMMIT_MARKER.length - 1; before <= piece + 1; before++) {
+      const log = Buffer.concat([Buffer.alloc(before, 1), COMMIT_MARKER, Buffer.alloc(50, 1)]);
+      expect(findCommit(readFrom(log), 0, log.length)).toBe(before + COMMIT_MARKER.length);
     }
   });
 
