@@ -9,8 +9,10 @@ export interface TableCount {
 }
 
 /**
- * Counts every table of a catalog. Needs a session that is one transaction, as `read` gives: otherwise a table could be
- * dropped between being listed and being counted. DuckDB keeps counts by row group, so this reads next to nothing.
+ * Counts every table of a catalog. DuckDB keeps counts by row group, so this reads next to nothing.
+ *
+ * @param session - in a transaction, as `DatabaseService.read` gives it: otherwise a table could be dropped between being
+ *   listed and being counted
  */
 export async function countTables(session: Session, catalog: string): Promise<TableCount[]> {
   const tables = await session.all<{ schema: string; name: string }>(
