@@ -76,6 +76,13 @@ describe('retention', () => {
     expect(reasons(sketches)).toEqual(['newest', 'expired', 'newest', 'expired']);
   });
 
+  it('never removes the newest backup that is whole, behind those that lack an object', () => {
+    const [first, ...rest] = [{ age: 100 }, { age: 200 }, { age: 300 }, { age: 400 }].map(candidate);
+    const all = [...(first === undefined ? [] : [{ ...first, incomplete: true }]), ...rest];
+    const { backups } = planRetention(all, [], [], RULES, NOW);
+    expect(backups.map(({ reason }) => reason)).toEqual(['newest', 'newest', 'expired', 'expired']);
+  });
+
   it('never removes pinned and labelled ones', () => {
     expect(
       reasons([{ age: 0 }, { age: 100, pinned: true }, { age: 100, label: 'before the gala' }, { age: 100 }]),
