@@ -45,6 +45,7 @@ export class RestoreAtStart {
    */
   async run(): Promise<StartOutcome> {
     const path = this.restores.database;
+    await refuseInUse(path);
     if (await recoverSwap(path))
       this.#logger.warn('a restore was interrupted; the database before it is in place again');
     await removeWorkingCopies(path);
@@ -61,6 +62,7 @@ export class RestoreAtStart {
    */
   async keepLocal(): Promise<void> {
     const path = this.restores.database;
+    await refuseInUse(path);
     await recoverSwap(path);
     const { decision, local, newest } = await this.#examine({ ...this.policy, onConflict: 'fail' });
     if (decision.action === 'create' || local.kind === 'missing') {
@@ -82,10 +84,10 @@ export class RestoreAtStart {
    */
   async replaceLocal(found: FoundBackup): Promise<RestoreReport> {
     const path = this.restores.database;
-    const local = await inspectDatabaseFile(path);
-    if (local.kind === 'refused') throw local.error;
+    await refuseInUse(path);
     await recoverSwap(path);
     await removeWorkingCopies(path);
+    const local = await inspectDatabaseFile(path);
     return this.restores.offline(found, { quarantine: local.kind === 'unreadable' });
   }
 
@@ -140,6 +142,15 @@ export class RestoreAtStart {
     const { committing: _, ...state } = known;
     await writeState(path, { ...state, head: name });
   }
+}
+
+/**
+ * Throws for a database that another process has open, before anything beside it is touched: its working copies and
+ * swap journal belong to a restore of that process, which would lose its files.
+ */
+async function refuseInUse(path: string): Promise<void> {
+  const local = await inspectDatabaseFile(path);
+  if (local.kind === 'refused') throw local.error;
 }
 
 function refusal(decision: StartDecision, local: LocalFacts): EiderError {
