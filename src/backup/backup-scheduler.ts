@@ -35,7 +35,10 @@ export class BackupScheduler {
     this.#loop = this.#run(stop.signal);
   }
 
-  /** Ends the schedule; a backup under way is waited for, since it would be taken again otherwise. Idempotent. */
+  /**
+   * Ends the schedule; a backup under way is waited for, since it would be taken again otherwise. A removal of old ones
+   * is left off: the next run goes on with it. Idempotent.
+   */
   async stop(): Promise<void> {
     this.#stop?.abort();
     this.#stop = undefined;
@@ -57,7 +60,7 @@ export class BackupScheduler {
 
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.clock.now() >= this.nextDueAt()) await this.#backUp();
+      if (this.clock.now() >= this.nextDueAt()) await this.#backUp(signal);
       try {
         await this.clock.sleep(TICK_MS, signal);
       } catch {
@@ -66,22 +69,22 @@ export class BackupScheduler {
     }
   }
 
-  async #backUp(): Promise<void> {
+  async #backUp(signal: AbortSignal): Promise<void> {
     try {
       const outcome = await this.backups.create({ trigger: 'interval', onlyIfChanged: true });
       this.#failedAt = undefined;
       // With nothing to save the newest backup stays old; the interval counts from this look instead.
       this.#checkedAt = this.clock.now().getTime();
-      if (outcome.created) await this.#retain();
+      if (outcome.created) await this.#retain(signal);
     } catch (error) {
       this.#failedAt = this.clock.now().getTime();
       this.#logger.warn(`the next try is at ${this.nextDueAt().toISOString()}: ${messageOf(error)}`);
     }
   }
 
-  async #retain(): Promise<void> {
+  async #retain(signal: AbortSignal): Promise<void> {
     try {
-      await this.retention.run();
+      await this.retention.run({ signal });
     } catch (error) {
       this.#logger.warn(`retention removed nothing: ${messageOf(error)}`);
     }

@@ -12,6 +12,7 @@ import type { Listing } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
 import { Repository } from '../repository/repository.js';
+import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
 import type { BackupOutcome, BackupRequest, BackupStatus, CreatedBackup } from './backup-request.js';
 import { type CapturedImage, ImageCapture } from './image-capture.js';
@@ -140,10 +141,10 @@ export class BackupService {
   async #take(request: BackupRequest, progress: Progress, signal: AbortSignal): Promise<BackupOutcome> {
     const started = this.clock.monotonicMs();
     progress.step('prepare');
-    await this.#precondition();
-    await this.repository.claim();
-    const listing = await this.repository.list();
-    await this.#yieldToNewerWriter(listing);
+    await this.#untilGivenUp(this.#precondition());
+    await this.#untilGivenUp(this.repository.claim());
+    const listing = await this.#untilGivenUp(this.repository.list());
+    await this.#untilGivenUp(this.#yieldToNewerWriter(listing));
     const { head } = this.lineage.state;
     if (request.onlyIfChanged === true && head !== null && !(await this.hasUnsavedChanges())) {
       if (listing.backups.some(({ name }) => name === head))
@@ -154,7 +155,7 @@ export class BackupService {
     const { name, image } = await this.#captureReserved(request, listing, progress, signal);
     progress.step('commit');
     let added = image.pack.length + (image.wal?.stored ?? 0);
-    for (const extent of image.extents) added += await this.repository.putExtent(extent);
+    for (const extent of image.extents) added += await this.#untilGivenUp(this.repository.putExtent(extent));
     const manifest = describeBackup({
       name,
       image,
@@ -170,9 +171,17 @@ export class BackupService {
       },
     });
     await this.lineage.committing(name);
-    await this.repository.commit(manifest);
+    await this.#untilGivenUp(this.repository.commit(manifest));
     await this.#committed(manifest, image.position);
     return { created: true, manifest };
+  }
+
+  /**
+   * Waits for a request to the store, but not beyond the end of a shutdown: a store that does not answer must not keep
+   * the database from being closed. A commit that takes effect afterwards is known by its writer at the next start.
+   */
+  async #untilGivenUp<T>(request: Promise<T>): Promise<T> {
+    return abortable(request, this.#givenUp.signal);
   }
 
   async #committed(manifest: Manifest, position: FilePosition): Promise<void> {
@@ -182,7 +191,7 @@ export class BackupService {
       `${manifest.trigger} backup ${manifest.name}: ${manifest.database.size} bytes read, ${manifest.bytes.added} added, in ${manifest.durations.totalMs} ms`,
     );
     try {
-      await this.repository.release(manifest.name);
+      await this.#untilGivenUp(this.repository.release(manifest.name));
     } catch (error) {
       this.#logger.warn(`the reservation of ${manifest.name} could not be removed: ${messageOf(error)}`);
     }
@@ -214,7 +223,7 @@ export class BackupService {
   ): Promise<{ name: string; image: CapturedImage }> {
     const release = await this.database.holdCheckpoints();
     try {
-      const first = await this.#reserve(request, listing);
+      const first = await this.#untilGivenUp(this.#reserve(request, listing));
       try {
         return { name: first, image: await this.#captureInto(first, progress, signal) };
       } catch (error) {
@@ -242,10 +251,11 @@ export class BackupService {
 
   /** Removes what a failed backup left. Whatever cannot be removed now stays reserved, so it is never listed. */
   async #discard(name: string): Promise<void> {
+    const { store } = this.repository;
     try {
-      await this.repository.store.delete(walKey(name, this.config.compress));
-      await this.repository.store.delete(fullPackKey(name, this.config.compress));
-      await this.repository.release(name);
+      await this.#untilGivenUp(store.delete(walKey(name, this.config.compress)));
+      await this.#untilGivenUp(store.delete(fullPackKey(name, this.config.compress)));
+      await this.#untilGivenUp(this.repository.release(name));
     } catch (error) {
       this.#logger.warn(`remains of ${name} are left for retention to remove: ${messageOf(error)}`);
     }

@@ -48,10 +48,11 @@ export class RetentionService {
   /**
    * Works out what goes and, unless it is a dry run, removes it. Runs follow one another.
    *
-   * Everything is read before anything is deleted: when one request fails, nothing is.
+   * Everything is read before anything is deleted: when one request fails, nothing is. On abort it ends after the
+   * backup that is being removed.
    */
-  async run(options: { readonly dryRun?: boolean } = {}): Promise<RetentionReport> {
-    const result = this.#turn.then(() => this.#run(options.dryRun ?? false));
+  async run(options: { readonly dryRun?: boolean; readonly signal?: AbortSignal } = {}): Promise<RetentionReport> {
+    const result = this.#turn.then(() => this.#run(options.dryRun ?? false, options.signal));
     this.#turn = result.catch(() => {});
     return result;
   }
@@ -68,16 +69,25 @@ export class RetentionService {
     await result;
   }
 
-  async #run(dryRun: boolean): Promise<RetentionReport> {
+  async #run(dryRun: boolean, signal: AbortSignal | undefined): Promise<RetentionReport> {
     await this.repository.claim();
     const listing = await this.repository.list();
     const plan = await this.#plan(listing);
     const { backups, remains, extents } = plan;
     if (dryRun) return { backups, remains, extents, dryRun, removed: [], denied: [] };
     const sweep = new RepositorySweep(this.repository, listing.objects);
-    for (const { name, keep } of backups) if (!keep) await sweep.backup(name, plan.needed);
-    for (const name of remains) await sweep.remains(name, plan.needed);
-    for (const key of extents) await sweep.object(key);
+    for (const { name, keep } of backups) {
+      signal?.throwIfAborted();
+      if (!keep) await sweep.backup(name, plan.needed);
+    }
+    for (const name of remains) {
+      signal?.throwIfAborted();
+      await sweep.remains(name, plan.needed);
+    }
+    for (const key of extents) {
+      signal?.throwIfAborted();
+      await sweep.object(key);
+    }
     const report = { backups, remains, extents, dryRun, removed: sweep.removed, denied: sweep.denied };
     if (sweep.removed.length > 0) this.#logger.log(`removed ${sweep.removed.length} objects`);
     if (sweep.denied.length > 0) {

@@ -140,11 +140,14 @@ export class DatabaseService {
   /**
    * Holds writes off under a reason and waits for those under way; what does not end in time is interrupted and rolled
    * back. When it returns, nothing writes; when it throws, the reason stays in force until `resumeWrites`.
+   *
+   * @param mostMs - waits no longer than this, where that is less than WRITE_DRAIN_TIMEOUT_MS
    */
-  async pauseWrites(reason: string): Promise<void> {
-    const { drained, inFlight } = await this.writeGate.close(reason, { drainMs: this.config.writeDrainTimeoutMs });
+  async pauseWrites(reason: string, mostMs = Infinity): Promise<void> {
+    const drainMs = Math.min(this.config.writeDrainTimeoutMs, mostMs);
+    const { drained, inFlight } = await this.writeGate.close(reason, { drainMs });
     if (drained) return;
-    this.#logger.warn(`${inFlight} writes did not end in ${this.config.writeDrainTimeoutMs} ms and are rolled back`);
+    this.#logger.warn(`${inFlight} writes did not end in ${drainMs} ms and are rolled back`);
     this.#work.interruptAll('closing', 'write');
     await this.writeGate.drain(INTERRUPT_MS);
     if (this.writeGate.inFlight > 0) {

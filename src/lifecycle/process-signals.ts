@@ -10,6 +10,12 @@ export const EXIT = {
   failed: 1,
 } as const;
 
+/**
+ * A signal that comes again within this time is the same request, ms: Ctrl-C reaches every process of the terminal, and
+ * `npm start` passes it on once more. Without this the last backup would be lost to a single Ctrl-C.
+ */
+const ECHO_MS = 500;
+
 /** The status of a process that a signal ended: 128 and its number, as shells do. */
 export function exitStatusOf(signal: StopSignal): number {
   return 128 + (signal === 'SIGTERM' ? 15 : 2);
@@ -20,12 +26,22 @@ export function exitStatusOf(signal: StopSignal): number {
  * crash, which DuckDB's log covers.
  */
 export function onStopSignal(first: (signal: StopSignal) => void): void {
-  let stopping = false;
+  let stopping: { readonly signal: StopSignal; readonly at: number } | undefined;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      if (stopping) process.exit(exitStatusOf(signal));
-      stopping = true;
-      first(signal);
+      const now = performance.now();
+      if (stopping === undefined) {
+        stopping = { signal, at: now };
+        first(signal);
+      } else if (signal !== stopping.signal || now - stopping.at >= ECHO_MS) {
+        process.exit(exitStatusOf(signal));
+      }
     });
   }
+}
+
+/** Calls `report` for what nothing handled: a rejected promise, or something thrown outside of every promise. */
+export function onUnhandledError(report: (error: unknown) => void): void {
+  // Node turns rejections that nothing handles into this event, too.
+  process.on('uncaughtException', report);
 }

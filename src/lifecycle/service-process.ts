@@ -1,11 +1,14 @@
+import { Logger } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { setTimeout as wait } from 'node:timers/promises';
 import { checkConfiguration } from '../config/configuration.js';
 import { loadEnvironmentFile } from '../config/environment-file.js';
 import { serviceConcern } from '../config/service.config.js';
 import { isEiderError, messageOf } from '../errors/eider-error.js';
+import { outliveOutput } from '../runtime/outlive-output.js';
 import { createApplication } from '../app.factory.js';
-import { EXIT, exitStatusOf, onStopSignal, type StopSignal } from './process-signals.js';
+import { CannotListen, listen } from './listen.js';
+import { EXIT, exitStatusOf, onStopSignal, onUnhandledError, type StopSignal } from './process-signals.js';
 import { ShutdownService } from './shutdown.service.js';
 import { StartupService } from './startup.service.js';
 
@@ -17,23 +20,42 @@ import { StartupService } from './startup.service.js';
  */
 export async function runService(): Promise<void> {
   let serving: NestExpressApplication | undefined;
+  let stopping: Promise<void> | undefined;
+  outliveOutput();
   onStopSignal((signal) => {
     if (serving === undefined) leaveWhileStarting(signal);
-    else void stop(serving, signal);
+    else stopping ??= stop(serving, signal, EXIT.clean);
+  });
+  onUnhandledError((error) => {
+    reportUnhandled(error);
+    if (serving === undefined) process.exit(EXIT.failed);
+    // Commits since the last backup must not be lost with this disk to an error that has nothing to do with them.
+    stopping ??= stop(serving, 'an error that nothing handled', EXIT.failed);
   });
   try {
-    loadEnvironmentFile();
-    checkConfiguration(process.env);
-    const app = await createApplication();
-    await app.get(StartupService).run();
-    const { host, port } = serviceConcern.parse(process.env);
-    await app.listen(port, host);
-    serving = app;
-    process.stdout.write(`${greeting(await app.getUrl())}\n`);
+    serving = await start();
+    process.stdout.write(`${greeting(await serving.getUrl())}\n`);
   } catch (error) {
-    process.stderr.write(`${explain(error)}\n`);
+    process.stderr.write(`Eider could not start${explain(error)}\n`);
     process.exit(EXIT.failed);
   }
+}
+
+/** Everything up to serving; what was opened is closed again when a step fails. */
+async function start(): Promise<NestExpressApplication> {
+  loadEnvironmentFile();
+  checkConfiguration(process.env);
+  const app = await createApplication();
+  const startup = app.get(StartupService);
+  try {
+    await startup.open();
+    await listen(app, serviceConcern.parse(process.env));
+  } catch (error) {
+    await startup.close();
+    throw error;
+  }
+  startup.beginSchedules();
+  return app;
 }
 
 /** A restore under way writes beside the database only, and a swap is taken back by the next start. */
@@ -42,10 +64,11 @@ function leaveWhileStarting(signal: StopSignal): void {
   process.exit(exitStatusOf(signal));
 }
 
-async function stop(app: NestExpressApplication, signal: StopSignal): Promise<void> {
+/** @param status - the exit status when everything is saved */
+async function stop(app: NestExpressApplication, reason: string, status: number): Promise<void> {
   const deadline = new AbortController();
   const { shutdownTimeoutMs } = serviceConcern.parse(process.env);
-  process.stdout.write(`${signal}: shutting down within ${shutdownTimeoutMs / 1000} s\n`);
+  process.stdout.write(`${reason}: shutting down within ${shutdownTimeoutMs / 1000} s\n`);
   const grace = Math.min(CLOSE_GRACE_MS, shutdownTimeoutMs / 2);
   const late = wait(shutdownTimeoutMs - grace).then(async () => {
     deadline.abort(new Error('the deadline of the shutdown has passed'));
@@ -54,20 +77,26 @@ async function stop(app: NestExpressApplication, signal: StopSignal): Promise<vo
     process.stderr.write(
       'the shutdown took too long; the database file is whole and the next start ships what is missing\n',
     );
-    process.exit(EXIT.failed);
+    return false;
   });
-  const ended = app.get(ShutdownService).run(deadline.signal);
   try {
-    const saved = await Promise.race([ended, late]);
-    process.exit(saved === true ? EXIT.clean : EXIT.failed);
+    const saved = await Promise.race([app.get(ShutdownService).run(deadline.signal), late]);
+    process.exit(saved ? status : EXIT.failed);
   } catch (error) {
-    process.stderr.write(`${explain(error)}\n`);
+    process.stderr.write(`Eider could not stop in order${explain(error)}\n`);
     process.exit(EXIT.failed);
   }
 }
 
 /** Part of the time that is kept for closing the database after the last backup was given up, ms. */
 const CLOSE_GRACE_MS = 3_000;
+
+function reportUnhandled(error: unknown): void {
+  new Logger('Process').error(
+    `an error that nothing handled: ${messageOf(error)}`,
+    error instanceof Error ? error.stack : undefined,
+  );
+}
 
 function greeting(url: string): string {
   const address = url.replace('[::1]', 'localhost').replace('0.0.0.0', 'localhost').replace('[::]', 'localhost');
@@ -80,7 +109,7 @@ function greeting(url: string): string {
 }
 
 function explain(error: unknown): string {
-  if (!isEiderError(error))
-    return `Eider could not start: ${error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error)}`;
-  return `Eider could not start (${error.code})\n${error.message}\n${error.advice}`;
+  if (isEiderError(error)) return ` (${error.code})\n${error.message}\n${error.advice}`;
+  if (error instanceof CannotListen) return `\n${error.message}\nThe database was closed again; nothing was changed.`;
+  return `: ${error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error)}`;
 }

@@ -4,6 +4,7 @@ import { BackupService } from '../backup/backup.service.js';
 import { closeDatabase } from '../backup/close-database.js';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { serviceConfig, type ServiceConfig } from '../config/service.config.js';
 import { CheckpointWatcher } from '../database/checkpoint-watcher.js';
 import { DatabaseService } from '../database/database.service.js';
 import { EiderError, messageOf } from '../errors/eider-error.js';
@@ -18,6 +19,9 @@ import { OperationsService } from '../operations/operations.service.js';
  */
 const REQUEST_DRAIN_MS = 3_000;
 
+/** Parts of SHUTDOWN_TIMEOUT_SECONDS that requests and writes may use up at most: the rest is for the last backup. */
+const SHARE = { requests: 0.15, writes: 0.3 } as const;
+
 const OUT_OF_TIME = new EiderError('SHUTTING_DOWN', 'The time of the shutdown has passed.');
 
 /** Ends the service without losing a commit. */
@@ -28,6 +32,7 @@ export class ShutdownService {
 
   constructor(
     @Inject(backupConfig.KEY) private readonly backupRules: BackupConfig,
+    @Inject(serviceConfig.KEY) private readonly service: Pick<ServiceConfig, 'shutdownTimeoutMs'>,
     @Inject(OBJECT_STORE) private readonly store: ObjectStore,
     private readonly requests: RequestGate,
     private readonly scheduler: BackupScheduler,
@@ -59,7 +64,7 @@ export class ShutdownService {
     this.operations.abortAll('the service is shutting down', 'backup');
     await this.scheduler.stop();
     await this.checkpoints.stop();
-    await this.requests.drain(REQUEST_DRAIN_MS);
+    await this.requests.drain(Math.min(REQUEST_DRAIN_MS, this.service.shutdownTimeoutMs * SHARE.requests));
     await this.operations.idle();
     const saved = this.database.isOpen ? await this.#save(signal) : true;
     await this.pool.close();
@@ -70,7 +75,7 @@ export class ShutdownService {
   async #save(signal: AbortSignal): Promise<boolean> {
     let saved = false;
     try {
-      await this.database.pauseWrites('the service is shutting down');
+      await this.database.pauseWrites('the service is shutting down', this.service.shutdownTimeoutMs * SHARE.writes);
       saved = await this.#lastBackup(signal);
     } catch (error) {
       this.#logger.error(messageOf(error));

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BackupScheduler } from '../backup/backup-scheduler.js';
 import { BackupService } from '../backup/backup.service.js';
+import { closeDatabase } from '../backup/close-database.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { CheckpointWatcher } from '../database/checkpoint-watcher.js';
 import { DatabaseService } from '../database/database.service.js';
@@ -21,29 +22,23 @@ export class StartupService {
     @Inject(backupConfig.KEY) private readonly config: BackupConfig,
     private readonly restore: RestoreAtStart,
     private readonly late: LateDecision,
-    private readonly database: DatabaseService,
-    private readonly lineage: Lineage,
+    readonly database: DatabaseService,
+    readonly lineage: Lineage,
     private readonly migrator: Migrator,
     private readonly seeder: Seeder,
-    private readonly backups: BackupService,
+    readonly backups: BackupService,
     private readonly scheduler: BackupScheduler,
     private readonly checkpoints: CheckpointWatcher,
   ) {}
 
-  /** What the start decided and did; undefined before `run`. Served in health. */
+  /** What the start decided and did; undefined before `open`. Served in health. */
   get outcome(): StartOutcome | undefined {
     return this.#outcome;
   }
 
-  async run(): Promise<void> {
-    this.#warnOfDeprecation();
-    await this.open();
-    this.checkpoints.start();
-    this.scheduler.start();
-  }
-
   /** Brings the database back where that is needed, opens it and brings its schema up to date. */
   async open(): Promise<void> {
+    this.#warnOfDeprecation();
     const outcome = await this.restore.run();
     this.#outcome = outcome;
     if (outcome.newest !== undefined) this.backups.noteNewest(outcome.newest);
@@ -52,6 +47,21 @@ export class StartupService {
     await this.lineage.begin({ path: this.database.path, identifier: this.database.files.header().identifier });
     await this.#migrate(outcome.decision.action === 'create');
     await this.seeder.seed();
+  }
+
+  /** Starts what runs by itself while the service serves: checkpoints and backups. */
+  beginSchedules(): void {
+    this.checkpoints.start();
+    this.scheduler.start();
+  }
+
+  /** Closes what `open` has opened: the start failed after all. Its own failure is only logged, beside that one. */
+  async close(): Promise<void> {
+    try {
+      if (this.database.isOpen) await closeDatabase(this, true);
+    } catch (error) {
+      this.#logger.error(`the database could not be closed: ${messageOf(error)}`);
+    }
   }
 
   async #migrate(isNew: boolean): Promise<void> {
