@@ -33,6 +33,11 @@ export class OperationRecord implements Progress {
     return this.#state === 'running';
   }
 
+  /** Why the work was aborted; undefined while it was not. */
+  get abortedFor(): unknown {
+    return this.#abort.signal.aborted ? this.#abort.signal.reason : undefined;
+  }
+
   abort(reason: Error): void {
     this.#abort.abort(reason);
   }

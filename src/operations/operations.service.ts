@@ -78,7 +78,9 @@ export class OperationsService {
       const result = await work(record, record.signal);
       record.succeed(result);
       return result;
-    } catch (error) {
+    } catch (thrown) {
+      // Whoever asked for the work must learn why it was aborted, not which request that hit.
+      const error: unknown = isEiderError(thrown, 'STORE_ABORTED') ? (record.abortedFor ?? thrown) : thrown;
       record.fail(error);
       this.#logger.error(
         `${record.kind} ${record.id} failed: ${messageOf(error)}`,
