@@ -5,7 +5,9 @@ import { addCheckCommands } from './cli/check-commands.js';
 import { EXIT_STATUS } from './cli/exit-status.js';
 import { addRestoreCommand } from './cli/restore-commands.js';
 import { APPLICATION } from './runtime/application.js';
+import { outliveOutput } from './runtime/outlive-output.js';
 
+outliveOutput();
 const program = new Command('eider')
   .description('Backs up and restores an embedded DuckDB database. The environment and .env tell it where.')
   .version(APPLICATION.version)

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { type AnyBackupView, BackupCatalog, type BackupView } from '../backup/backup-catalog.js';
 import { BackupService } from '../backup/backup.service.js';
 import { RetentionService } from '../backup/retention.service.js';
@@ -32,7 +32,7 @@ export function addBackupCommands(program: Command): void {
   program
     .command('list')
     .description('list the backups, newest first')
-    .option('--limit <number>', 'at most this many', Number, 50)
+    .option('--limit <number>', 'at most this many', positive, 50)
     .option('--cursor <name>', 'go on after this backup')
     .option('--json', 'print JSON')
     .action(async (options: JsonOption & { limit: number; cursor?: string }) => {
@@ -89,6 +89,11 @@ export function addBackupCommands(program: Command): void {
         );
       });
     });
+}
+
+function positive(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  return Number(text);
 }
 
 function listing(backups: readonly AnyBackupView[]): string {
