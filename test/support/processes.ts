@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import type { S3Double } from './s3/s3-double.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -45,7 +45,7 @@ export function bucketOf(double: S3Double): Record<string, string> {
 
 /** A process under test: everything it wrote, and how it ended. */
 export class TestProcess {
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>;
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #lookouts = new Set<() => void>();
   readonly exited: Promise<Exit>;
   stdout = '';
@@ -58,7 +58,9 @@ export class TestProcess {
     options: { readonly cwd?: string; readonly detached?: boolean } = {},
   ) {
     const [file = process.execPath, ...args] = command;
-    this.#child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    this.#child = spawn(file, args, { env, stdio: ['pipe', 'pipe', 'pipe'], ...options });
+    // A process that has ended reads no more.
+    this.#child.stdin.on('error', () => {});
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => this.#take(text, ''));
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => this.#take('', text));
     // `close` comes after the last byte of the output, `exit` may not.
@@ -85,12 +87,23 @@ export class TestProcess {
 
   /** Resolves when the output matches; rejects when the process ends without it. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const match = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
-      if (match !== null) return match;
-      if (this.#ended) throw new Error(`the process ended (${await this.exited}) without ${pattern}:\n${this.output}`);
+    let match: RegExpExecArray | null = null;
+    await this.until(() => (match = pattern.exec(this.stdout) ?? pattern.exec(this.stderr)) !== null, String(pattern));
+    if (match === null) throw new Error('unreachable');
+    return match;
+  }
+
+  /** Resolves when a condition on what the process wrote is met; rejects when the process ends before that. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    while (!condition()) {
+      if (this.#ended) throw new Error(`the process ended (${await this.exited}) before ${what}:\n${this.output}`);
       await new Promise<void>((resolve) => this.#lookouts.add(resolve));
     }
+  }
+
+  /** Writes a line to the standard input. */
+  tell(line: string): void {
+    this.#child.stdin.write(`${line}\n`);
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -147,13 +160,14 @@ export class TestService extends TestProcess {
     return this.#url;
   }
 
-  /** Sends a request with the admin key. */
+  /** Sends a request, to the admin API with the key: other requests that carry one count for the rate limit. */
   fetch(
     path: string,
     init: Omit<RequestInit, 'headers'> & { json?: unknown; headers?: Record<string, string> } = {},
   ): Promise<Response> {
     const { json, ...rest } = init;
-    const headers = { authorization: `Bearer ${ADMIN_KEY}`, 'content-type': 'application/json', ...rest.headers };
+    const key = path.startsWith('/admin') ? { authorization: `Bearer ${ADMIN_KEY}` } : {};
+    const headers = { 'content-type': 'application/json', ...key, ...rest.headers };
     return fetch(`${this.url}/api${path}`, {
       ...rest,
       headers,
