@@ -147,8 +147,10 @@ export class TestService {
     this.app = module.createNestApplication<NestExpressApplication>({ bodyParser: false, logger });
     configureApplication(this.app);
     this.#answers = new AnswerCheck(this.app);
-    await this.get(StartupService).run();
+    const startup = this.get(StartupService);
+    await startup.open();
     await this.app.listen(0, '127.0.0.1');
+    startup.beginSchedules();
     this.url = await this.app.getUrl();
   }
 
