@@ -24,12 +24,6 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** True when one of them is there. */
-export async function anyExists(paths: readonly string[]): Promise<boolean> {
-  for (const path of paths) if (await exists(path)) return true;
-  return false;
-}
-
 /** The folder of a file, or the nearest one above it that exists: on a new machine the data folder does not, yet. */
 export async function nearestFolder(path: string): Promise<string> {
   let folder = dirname(path);
@@ -53,10 +47,28 @@ export function workingCopyOf(database: string, id: string): string {
   return `${database}${RESTORING}${id}`;
 }
 
-/** The name that a replaced database gets. */
-export function setAsideName(database: string, now: Date, reason: 'restore-point' | 'unreadable'): string {
-  const time = now.toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 19).replace('.', '-');
-  return `${database}${reason === 'restore-point' ? RESTORE_POINT : QUARANTINE}${time}`;
+/**
+ * The name that a replaced database gets: after those there are, even where the clock stands still or was set back. No
+ * restore point then takes the name of another, and the newest one is never removed as the oldest.
+ */
+export async function setAsideName(
+  database: string,
+  now: Date,
+  reason: 'restore-point' | 'unreadable',
+): Promise<string> {
+  const infix = reason === 'restore-point' ? RESTORE_POINT : QUARANTINE;
+  const times = (await siblings(database, infix)).flatMap((name) => timeOfAside(name) ?? []);
+  const time = new Date(Math.max(now.getTime(), ...times.map((taken) => taken + 1)));
+  const text = time.toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 19).replace('.', '-');
+  return `${database}${infix}${text}`;
+}
+
+function timeOfAside(name: string): number | undefined {
+  const found = /-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-(\d{3})(?:\.|$)/.exec(name);
+  if (found === null) return undefined;
+  const [, year, month, day, hour, minute, second, ms] = found;
+  const time = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`);
+  return Number.isNaN(time) ? undefined : time;
 }
 
 /** Removes working copies that a killed restore left. Call it only while no restore runs. */

@@ -16,9 +16,7 @@ import { Clock } from '../runtime/clock.js';
 import { makeFolder } from '../runtime/sync-folder.js';
 import { checkDatabase } from '../database/database-check.js';
 import {
-  anyExists,
   exists,
-  filesOf,
   nearestFolder,
   pruneRestorePoints,
   removeDatabase,
@@ -167,7 +165,7 @@ export class RestoreService {
     copy: WorkingCopy,
     reason: 'restore-point' | 'unreadable',
   ): Promise<{ swap: DatabaseSwap; aside: string | null }> {
-    const aside = await this.#freeAsideName(reason);
+    const aside = await setAsideName(this.database, this.clock.now(), reason);
     const replaces = await exists(this.database);
     const swap = await DatabaseSwap.begin(this.database, copy.path, aside);
     return { swap, aside: replaces ? aside : null };
@@ -253,14 +251,6 @@ export class RestoreService {
     } catch (error) {
       await this.discard(copy);
       throw error;
-    }
-  }
-
-  /** A clock that stands still or was set back must not make one restore point take the name of another. */
-  async #freeAsideName(reason: 'restore-point' | 'unreadable'): Promise<string> {
-    for (let time = this.clock.now().getTime(); ; time++) {
-      const name = setAsideName(this.database, new Date(time), reason);
-      if (!(await anyExists(filesOf(name)))) return name;
     }
   }
 
