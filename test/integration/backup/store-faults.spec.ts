@@ -1,0 +1,79 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { BackupService } from '../../../src/backup/backup.service.js';
+import { VerifyService } from '../../../src/backup/verify.service.js';
+import { backupConcern } from '../../../src/config/backup.config.js';
+import { isEiderError } from '../../../src/errors/eider-error.js';
+import { Repository } from '../../../src/repository/repository.js';
+import type { TestCore } from '../../support/core.js';
+import { failEachRequest, report } from '../../support/fault-loop.js';
+import { Site } from '../../support/site.js';
+
+let site: Site;
+let core: TestCore;
+let repositories = 0;
+
+/** A repository of its own for the one database, and what works with it. */
+function newRepository(): { repository: Repository; backups: BackupService; verify: VerifyService } {
+  const rules = backupConcern.parse({ NODE_ENV: 'test' });
+  const store = site.store(`repository-${++repositories}/`);
+  const repository = new Repository(store, rules, () => site.clock.now());
+  const backups = new BackupService(rules, core.database, repository, core.lineage, site.clock, core.pool);
+  return { repository, backups, verify: new VerifyService(repository, core.pool) };
+}
+
+/** What another process sees: nothing that is not whole. */
+async function expectWhole(seen: Repository, verify: VerifyService, allowed: number): Promise<void> {
+  const listing = await new Repository(seen.store, { environment: 'test', stem: 'hesocial-backup' }).list();
+  expect(listing.foreign).toEqual([]);
+  expect(listing.backups.length).toBeLessThanOrEqual(allowed);
+  for (const { name } of listing.backups) expect(await verify.verify(name)).toMatchObject({ ok: true });
+}
+
+describe('a backup whose store fails in the middle', () => {
+  beforeEach(async () => {
+    site = await Site.open('bucket');
+    core = await site.populated('first', 10);
+    await core.write('CREATE TABLE log (i INTEGER)');
+  });
+  afterEach(async () => site.remove());
+
+  it('leaves nothing half-done, and the next one works: every request of it, in every way', async () => {
+    const withLog = async (backups: BackupService): Promise<unknown> =>
+      core.database.transaction(async (session) => {
+        // Keeps the log from being folded, so that it is uploaded, too.
+        await session.run('UPDATE guests SET id = id');
+        return backups.create({ trigger: 'manual', checkpointTimeoutMs: -1 });
+      });
+    let writes = 0;
+    const faults = await failEachRequest(
+      site.s3,
+      async () => {
+        await core.write('INSERT INTO log VALUES (1)');
+        await withLog(newRepository().backups);
+        writes++;
+      },
+      async (mend) => {
+        const { repository, backups, verify } = newRepository();
+        site.clock.advance(60_000);
+        await core.write('INSERT INTO log VALUES (1)');
+        writes++;
+        const failure: unknown = await withLog(backups).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        mend();
+        if (failure !== undefined) expect(isEiderError(failure)).toBe(true);
+        expect(backups.status.failures).toBe(failure === undefined ? 0 : 1);
+        await expectWhole(repository, verify, 1);
+        // The database is unharmed, and the next backup is taken and is the main history.
+        const { manifest } = await backups.create({ trigger: 'manual' });
+        expect(manifest).toMatchObject({ fork: false });
+        expect(manifest.tables.find(({ name }) => name === 'log')).toMatchObject({ rows: writes, exact: true });
+        await expectWhole(repository, verify, 2);
+        expect(core.database.writeGate.isOpen).toBe(true);
+      },
+    );
+    report(`backup: ${faults} faults of the store tried`);
+    expect(faults).toBeGreaterThan(50);
+  });
+});
