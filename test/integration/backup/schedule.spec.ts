@@ -15,8 +15,13 @@ class SteppedClock extends TestClock {
   override sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(new Error('aborted'));
-      signal?.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
-      this.#sleepers.push({ until: this.now().getTime() + ms, wake: resolve });
+      const abort = (): void => reject(new Error('aborted'));
+      signal?.addEventListener('abort', abort, { once: true });
+      const wake = (): void => {
+        signal?.removeEventListener('abort', abort);
+        resolve();
+      };
+      this.#sleepers.push({ until: this.now().getTime() + ms, wake });
       for (const watch of this.#watchers.splice(0)) watch();
     });
   }
