@@ -8,6 +8,9 @@ import type { TestCore } from '../../support/core.js';
 import { failEachRequest, report } from '../../support/fault-loop.js';
 import { Site } from '../../support/site.js';
 
+/** Many rounds in one test: a machine with other work takes longer than a test usually may. */
+const LOOP_TIMEOUT_MS = 180_000;
+
 let site: Site;
 let core: TestCore;
 let repositories = 0;
@@ -37,43 +40,47 @@ describe('a backup whose store fails in the middle', () => {
   });
   afterEach(async () => site.remove());
 
-  it('leaves nothing half-done, and the next one works: every request of it, in every way', async () => {
-    const withLog = async (backups: BackupService): Promise<unknown> =>
-      core.database.transaction(async (session) => {
-        // Keeps the log from being folded, so that it is uploaded, too.
-        await session.run('UPDATE guests SET id = id');
-        return backups.create({ trigger: 'manual', checkpointTimeoutMs: -1 });
-      });
-    let writes = 0;
-    const faults = await failEachRequest(
-      site.s3,
-      async () => {
-        await core.write('INSERT INTO log VALUES (1)');
-        await withLog(newRepository().backups);
-        writes++;
-      },
-      async (mend) => {
-        const { repository, backups, verify } = newRepository();
-        site.clock.advance(60_000);
-        await core.write('INSERT INTO log VALUES (1)');
-        writes++;
-        const failure: unknown = await withLog(backups).then(
-          () => undefined,
-          (error: unknown) => error,
-        );
-        mend();
-        if (failure !== undefined) expect(isEiderError(failure)).toBe(true);
-        expect(backups.status.failures).toBe(failure === undefined ? 0 : 1);
-        await expectWhole(repository, verify, 1);
-        // The database is unharmed, and the next backup is taken and is the main history.
-        const { manifest } = await backups.create({ trigger: 'manual' });
-        expect(manifest).toMatchObject({ fork: false });
-        expect(manifest.tables.find(({ name }) => name === 'log')).toMatchObject({ rows: writes, exact: true });
-        await expectWhole(repository, verify, 2);
-        expect(core.database.writeGate.isOpen).toBe(true);
-      },
-    );
-    report(`backup: ${faults} faults of the store tried`);
-    expect(faults).toBeGreaterThan(50);
-  });
+  it(
+    'leaves nothing half-done, and the next one works: every request of it, in every way',
+    async () => {
+      const withLog = async (backups: BackupService): Promise<unknown> =>
+        core.database.transaction(async (session) => {
+          // Keeps the log from being folded, so that it is uploaded, too.
+          await session.run('UPDATE guests SET id = id');
+          return backups.create({ trigger: 'manual', checkpointTimeoutMs: -1 });
+        });
+      let writes = 0;
+      const faults = await failEachRequest(
+        site.s3,
+        async () => {
+          await core.write('INSERT INTO log VALUES (1)');
+          await withLog(newRepository().backups);
+          writes++;
+        },
+        async (mend) => {
+          const { repository, backups, verify } = newRepository();
+          site.clock.advance(60_000);
+          await core.write('INSERT INTO log VALUES (1)');
+          writes++;
+          const failure: unknown = await withLog(backups).then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+          mend();
+          if (failure !== undefined) expect(isEiderError(failure)).toBe(true);
+          expect(backups.status.failures).toBe(failure === undefined ? 0 : 1);
+          await expectWhole(repository, verify, 1);
+          // The database is unharmed, and the next backup is taken and is the main history.
+          const { manifest } = await backups.create({ trigger: 'manual' });
+          expect(manifest).toMatchObject({ fork: false });
+          expect(manifest.tables.find(({ name }) => name === 'log')).toMatchObject({ rows: writes, exact: true });
+          await expectWhole(repository, verify, 2);
+          expect(core.database.writeGate.isOpen).toBe(true);
+        },
+      );
+      report(`backup: ${faults} faults of the store tried`);
+      expect(faults).toBeGreaterThan(50);
+    },
+    LOOP_TIMEOUT_MS,
+  );
 });
