@@ -12,9 +12,9 @@ export const EXIT = {
 
 /**
  * A signal that comes again within this time is the same request, ms: Ctrl-C reaches every process of the terminal, and
- * `npm start` passes it on once more. Without this the last backup would be lost to a single Ctrl-C.
+ * what started this one (npm, a supervisor) may pass it on once more. The last backup must not be lost to that.
  */
-const ECHO_MS = 500;
+const ECHO_MS = 1_000;
 
 /** The status of a process that a signal ended: 128 and its number, as shells do. */
 export function exitStatusOf(signal: StopSignal): number {

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { Stage } from '../support/stage.js';
 import { makeLoadDatabase, missingFrom, RegistrationLoad } from '../support/registrations.js';
 import type { S3Double } from '../support/s3/s3-double.js';
-import { ADMIN_KEY, bucketOf, environmentIn, TestProcess, TestService } from '../support/processes.js';
+import { ADMIN_KEY, bucketOf, environmentIn, TestService } from '../support/processes.js';
 
 const PACK = /\.duckdb\.zst$/;
 
@@ -189,25 +189,16 @@ describe('when the last backup cannot be taken', () => {
 });
 
 describe('a service that', () => {
-  it('gets one Ctrl-C twice, from the terminal and from npm, still takes its last backup', async () => {
-    const npm = stage.run(
-      new TestProcess(['npm', 'run', 'start', '--ignore-scripts'], env, {
-        cwd: new URL('../..', import.meta.url).pathname,
-        detached: true,
-      }),
-    );
-    const [, url = ''] = await npm.says(/Eider is running at (\S+)/);
-    const response = await fetch(`${url}/api/events/1/registrations`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ userId: 1 }),
-    });
-    expect(response.status).toBe(201);
-    // The terminal sends the signal to the whole group.
-    process.kill(-npm.pid, 'SIGINT');
-    await npm.exited;
-    expect(npm.output).toContain('everything is in');
-    await expectSaved([{ eventId: 1, userId: 1 }]);
+  it('gets one Ctrl-C twice, from the terminal and from what started it, still takes its last backup', async () => {
+    const { service, written } = await serveWithWrites();
+    const gate = double.faults.hold({ operation: 'PutObject', key: PACK });
+    service.signal('SIGINT');
+    await service.says(/shutting down/);
+    service.signal('SIGINT');
+    await Promise.race([gate.reached, service.exited]);
+    gate.open();
+    expect(await service.exited).toBe(0);
+    await expectSaved(written);
   });
 
   it('has lost the reader of its output still takes its last backup', async () => {
