@@ -62,15 +62,18 @@ describe('reading from S3', () => {
     });
 
     it('ends with STORE_CORRUPT when the object was replaced in between', async () => {
-      const { stream } = await store.open('big');
-      s3.advance(2000);
+      const upload = (seed: number) =>
+        store.upload('bigger', chunked(bytes(40 * MIB, seed), MIB), { partSize: 5 * MIB });
+      await upload(1);
+      const { stream } = await store.open('bigger');
       const chunks = stream[Symbol.asyncIterator]();
       await chunks.next();
-      await store.upload('big', chunked(bytes(20 * MIB, 9), MIB), { partSize: 5 * MIB });
-      // The piece that is read ahead may be of the old object still; the last one is not.
+      s3.advance(2000);
+      await upload(2);
       const rest = async (): Promise<void> => {
         while ((await chunks.next()).done !== true);
       };
+      // Pieces that were read ahead may be of the old object still; the last one is not.
       await expect(rest()).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
     });
 
