@@ -3,7 +3,7 @@ import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { DatabaseService } from '../database/database.service.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
-import { knowsNewest } from '../lineage/known-history.js';
+import { isOwnBackup, knowsNewest } from '../lineage/known-history.js';
 import { Lineage } from '../lineage/lineage.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { nextBackupName, formatBackupName } from '../repository/backup-name.js';
@@ -199,10 +199,8 @@ export class BackupService {
 
   /** Another process that wrote a backup has replaced this one: what this one holds is saved as a fork, once. */
   async #yieldToNewerWriter(listing: Listing): Promise<void> {
-    const newest = await this.repository.newest(listing.backups);
+    const newest = await this.#unknownNewest(listing);
     if (newest === undefined) return;
-    const names = listing.backups.map(({ name }) => name);
-    if (knowsNewest(this.lineage.state, newest, names)) return;
     if (this.#status.replacedBy === null) {
       this.#logger.error(
         `${newest.name} was written by another process (host ${newest.host}): this one refuses writes from now on and saves what it holds as a fork`,
@@ -213,6 +211,20 @@ export class BackupService {
     await this.database.writeGate.close(reasonOf(newest.name));
     if (before !== null && before !== newest.name) this.database.resumeWrites(reasonOf(before));
     await this.lineage.fork();
+  }
+
+  /** The newest backup of the main history, where this history does not know it. */
+  async #unknownNewest({ backups }: Listing): Promise<Manifest | undefined> {
+    const { state } = this.lineage;
+    for (const { name } of backups) {
+      // Its manifest need not be read: a damaged one must not keep the next backup from being taken.
+      if (isOwnBackup(state, name)) return undefined;
+      const manifest = await this.repository.manifest(name);
+      if (manifest.fork) continue;
+      const names = backups.map((backup) => backup.name);
+      return knowsNewest(state, manifest, names) ? undefined : manifest;
+    }
+    return undefined;
   }
 
   async #captureReserved(

@@ -59,12 +59,16 @@ describe('retention', () => {
     ]);
   });
 
-  it('goes by the time in the name, which is when a backup was taken', () => {
-    const named = { ...candidate({ age: 40 }) };
-    const manifest: Manifest = { ...named.manifest, createdAt: NOW.toISOString() };
-    expect(planRetention([candidate({ age: 0 }), { ...named, manifest }], [], [], RULES, NOW).backups[1]?.keep).toBe(
-      false,
-    );
+  it.each([
+    ['named by a clock that ran ahead, by the time in its manifest', { age: -10, createdDaysAgo: 40 }, false],
+    ['made while the clock stood in the past, by its name', { age: 5, createdDaysAgo: 20_000 }, true],
+    ['made as both say', { age: 40, createdDaysAgo: 40 }, false],
+  ])('judges the age of a backup that was %s', (_, { age, createdDaysAgo }, keep) => {
+    const named = candidate({ age });
+    const createdAt = new Date(NOW.getTime() - createdDaysAgo * 86_400_000).toISOString();
+    const manifest: Manifest = { ...named.manifest, createdAt };
+    const plan = planRetention([candidate({ age: -11 }), { ...named, manifest }], [], [], RULES, NOW);
+    expect(plan.backups[1]?.keep).toBe(keep);
   });
 
   it('never removes the newest backup, however old', () => {

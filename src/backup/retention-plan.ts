@@ -68,7 +68,7 @@ export function planRetention(
     if (candidate.pinned) return kept('pinned');
     if (candidate.label !== null) return kept('labelled');
     if (rules.keepMs === undefined) return kept('retention-off');
-    const age = now.getTime() - timeOf(candidate.manifest);
+    const age = now.getTime() - timeOf(candidate.manifest, now);
     return age <= rules.keepMs ? kept('young') : { name, keep: false, reason: 'expired' };
   };
   const backups = candidates.map(decide);
@@ -93,6 +93,12 @@ export function objectsOf(manifest: Manifest): string[] {
   ];
 }
 
-function timeOf(manifest: Manifest): number {
-  return parseBackupName(manifest.name)?.time.getTime() ?? Date.parse(manifest.createdAt);
+/**
+ * When a backup was taken, as far as wrong clocks allow to tell. A name can be of the future, since names only ever go
+ * forward; the clock in the manifest can have stood in the past. The later one that is not of the future counts.
+ */
+function timeOf(manifest: Manifest, now: Date): number {
+  const created = Date.parse(manifest.createdAt);
+  const named = parseBackupName(manifest.name)?.time.getTime() ?? created;
+  return named <= now.getTime() ? Math.max(named, created) : created;
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
-import { EiderError, isEiderError } from '../errors/eider-error.js';
+import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { backupNameOf, EXTENTS_PREFIX } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
@@ -34,6 +34,7 @@ export class RetentionService {
   readonly #logger = new Logger('Retention');
   #turn: Promise<unknown> = Promise.resolve();
   #lastReport: RetentionReport | undefined;
+  #lastError: string | null = null;
 
   constructor(
     @Inject(backupConfig.KEY) private readonly config: BackupConfig,
@@ -45,6 +46,11 @@ export class RetentionService {
     return this.#lastReport;
   }
 
+  /** Why the last run removed nothing; null where it went well. */
+  get lastError(): string | null {
+    return this.#lastError;
+  }
+
   /**
    * Works out what goes and, unless it is a dry run, removes it. Runs follow one another.
    *
@@ -53,7 +59,10 @@ export class RetentionService {
    */
   async run(options: { readonly dryRun?: boolean; readonly signal?: AbortSignal } = {}): Promise<RetentionReport> {
     const result = this.#turn.then(() => this.#run(options.dryRun ?? false, options.signal));
-    this.#turn = result.catch(() => {});
+    this.#turn = result.then(
+      () => (this.#lastError = null),
+      (error: unknown) => (this.#lastError = messageOf(error)),
+    );
     return result;
   }
 

@@ -65,6 +65,12 @@ describe('a check of the configuration', () => {
     expect(lines[0]).toMatch(new RegExp(`^${variable}: must .*, not ${JSON.stringify(value).replaceAll('.', '\\.')}$`));
   });
 
+  it('refuses an endpoint with a password, and does not repeat it', () => {
+    expect(linesOf({ R2_ENDPOINT: 'https://me:secret@s3.example.com' })).toEqual([
+      'R2_ENDPOINT: must be an http or https address without a path or a password',
+    ]);
+  });
+
   it('tells a variable that several concerns read once', () => {
     expect(linesOf({ NODE_ENV: 'prod' })).toHaveLength(1);
   });
@@ -98,7 +104,7 @@ describe('a check of the configuration', () => {
     expect(
       linesOf({ ...BUCKET, R2_SECRET_ACCESS_KEY: 'a b', R2_ACCOUNT_ID: undefined, R2_ENDPOINT: 'nowhere' }),
     ).toEqual([
-      'R2_ENDPOINT: must be an http or https address without a path, not "nowhere"',
+      'R2_ENDPOINT: must be an http or https address without a path or a password, not "nowhere"',
       'R2_SECRET_ACCESS_KEY: must be a secret key',
     ]);
   });

@@ -22,11 +22,16 @@ export const storeConcern = concern(
     R2_JURISDICTION: choice('default', ['default', 'eu', 'fedramp', 'us'], {
       about: 'The jurisdiction of the R2 bucket; part of the endpoint.',
     }),
-    R2_ENDPOINT: text(undefined, /^https?:\/\/[^\s/?#]+\/?$/, 'an http or https address without a path', {
-      about: 'The S3 endpoint, for any store but R2.',
-      default: 'built from R2_ACCOUNT_ID',
-      example: 'https://your-account-id.r2.cloudflarestorage.com',
-    }),
+    R2_ENDPOINT: text(
+      undefined,
+      /^https?:\/\/[^\s/?#@]+\/?$/,
+      'an http or https address without a path or a password',
+      {
+        about: 'The S3 endpoint, for any store but R2.',
+        default: 'built from R2_ACCOUNT_ID',
+        example: 'https://your-account-id.r2.cloudflarestorage.com',
+      },
+    ),
     R2_REGION: text('auto', /^[a-z0-9-]+$/, 'a region name', { about: 'The region that requests are signed for.' }),
     R2_ACCESS_KEY_ID: text(undefined, /^\S+$/, 'an access key id', {
       about: 'The access key.',

@@ -71,7 +71,8 @@ export function text(
     .transform((value, context) => {
       if (value === undefined) return fallback;
       if (pattern.test(value)) return value;
-      const shown = doc.secret === true ? '' : `, not ${JSON.stringify(value)}`;
+      // What stands before an @ in an address may be a password.
+      const shown = doc.secret === true || value.includes('@') ? '' : `, not ${JSON.stringify(value)}`;
       context.addIssue({ code: 'custom', message: `must be ${form}${shown}` });
       return z.NEVER;
     });

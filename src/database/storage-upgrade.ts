@@ -1,12 +1,13 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import { randomBytes } from 'node:crypto';
-import { copyFile, open, rm } from 'node:fs/promises';
+import { copyFile, open, readFile, rm } from 'node:fs/promises';
 import { type FileHeader, hasIdentity, withIdentifier } from '../duckdb-format/file-header.js';
 import { HEADER_SIZE } from '../duckdb-format/layout.js';
 import { EiderError, messageOf } from '../errors/eider-error.js';
 import { writeFully } from '../runtime/write-fully.js';
 import { catalogNameOf, quoteIdentifier, quoteLiteral } from './catalog-name.js';
-import { exists, removeDatabase } from './database-files.js';
+import { exists, removeDatabase, stateFileOf } from './database-files.js';
+import { replaceFile } from '../runtime/replace-file.js';
 import { checkDatabase } from './database-check.js';
 import { inspectDatabaseFile } from './inspect.js';
 import { DatabaseSwap } from './swap.js';
@@ -71,6 +72,7 @@ export async function upgradeInPlace(path: string, header: FileHeader, now: Date
       { path: copy, catalog },
       original.map((table) => ({ ...table, exact: true })),
     );
+    await carryState(path, copy);
     const file = await open(copy, 'r+');
     await file.sync();
     await file.close();
@@ -88,6 +90,15 @@ export async function upgradeInPlace(path: string, header: FileHeader, now: Date
   await swap.commit();
   await rm(`${copy}.wal`, { force: true });
   return true;
+}
+
+/** The state beside the database is bound to its identity, which is another one now; its history is the same. */
+async function carryState(path: string, copy: string): Promise<void> {
+  const upgraded = await inspectDatabaseFile(copy);
+  if (upgraded.kind !== 'ok' || !(await exists(stateFileOf(path)))) return;
+  const state: unknown = JSON.parse(await readFile(stateFileOf(path), 'utf8'));
+  if (typeof state !== 'object' || state === null) return;
+  await replaceFile(stateFileOf(copy), JSON.stringify({ ...state, identifier: upgraded.header.identifier }));
 }
 
 async function stampIdentity(path: string): Promise<void> {

@@ -207,7 +207,7 @@ export const ERRORS = {
   MANIFEST_CORRUPT: entry(
     500,
     'The manifest of the backup is damaged',
-    'Nothing was changed. Restore another backup; the pack itself may be whole and can be restored by hand.',
+    'Nothing was changed. Restore another backup by its name, then take a new one; the pack itself may be whole and can be restored by hand.',
   ),
   EXTENT_CORRUPT: entry(
     500,

@@ -24,6 +24,7 @@ const healthy: RepositoryFacts = {
   notBackedUp: { changes: true, commitsInWal: 2, walBytes: 400 },
   conflict: null,
   deletesDenied: 0,
+  retentionError: null,
 };
 
 const failed = {
@@ -47,6 +48,12 @@ describe('the assessment of backups', () => {
     ['backups fail', { failures: 3, lastError: error }, 'degraded', 'STORE_NO_SPACE'],
     ['the last one is overdue', { lastBackupAgeSeconds: 2 * HOUR + 1 }, 'degraded', 'older than 2 intervals'],
     ['two writers cannot be kept apart', { conditionalWrites: 'no' }, 'degraded', 'conditional writes'],
+    [
+      'retention does not come to a decision',
+      { retentionError: 'a manifest is damaged' },
+      'degraded',
+      'removes nothing',
+    ],
     ['retention may not delete', { deletesDenied: 4 }, 'degraded', '4 objects'],
     ['backups are turned off', { enabled: false, probe: null }, 'degraded', 'BACKUP_ENABLED=false'],
   ])('tells when %s', (_what, facts, state, text) => {

@@ -21,6 +21,8 @@ export interface RepositoryFacts extends BackupStatus {
   readonly conflict: string | null;
   /** Objects that retention may not delete. */
   readonly deletesDenied: number;
+  /** Why retention removes nothing; null where it works. */
+  readonly retentionError: string | null;
 }
 
 export interface NotBackedUp {
@@ -60,6 +62,7 @@ export function assessRepository(facts: RepositoryFacts): Finding[] {
   if (facts.conditionalWrites === 'no') {
     add('degraded', 'the store has no conditional writes: make sure yourself that only one process writes');
   }
+  if (facts.retentionError !== null) add('degraded', `retention removes nothing: ${facts.retentionError}`);
   if (facts.deletesDenied > 0) add('degraded', `retention may not delete ${facts.deletesDenied} objects`);
   return findings;
 }

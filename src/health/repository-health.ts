@@ -47,6 +47,7 @@ export class RepositoryHealth {
       notBackedUp: await this.#notBackedUp(),
       conflict: this.late.conflict ?? null,
       deletesDenied: this.retention.lastReport?.denied.length ?? 0,
+      retentionError: this.retention.lastError,
     };
   }
 

@@ -7,6 +7,11 @@ export interface WrittenBackup {
   readonly writer: string;
 }
 
+/** Whether a backup is known by its name alone: the one known last, or one that was about to be written. */
+export function isOwnBackup(state: Pick<LineageState, 'head' | 'committing'>, name: string): boolean {
+  return name === state.head || name === state.committing;
+}
+
 /**
  * Whether the newest backup holds nothing that the local history does not know of.
  *
@@ -16,7 +21,7 @@ export interface WrittenBackup {
  */
 export function knowsNewest(state: LineageState, newest: WrittenBackup, names: readonly string[]): boolean {
   // A crash between the commit of a backup and the state file leaves a backup of ours that is not the head.
-  if (newest.name === state.head || newest.name === state.committing || newest.writer === state.writer) return true;
+  if (isOwnBackup(state, newest.name) || newest.writer === state.writer) return true;
   if (state.head === null || names.includes(state.head)) return false;
   // The one known last is gone. Where it was newer than all that are left, what came after it was removed with it.
   const head = parseBackupName(state.head);

@@ -119,6 +119,19 @@ export class Repository {
     return undefined;
   }
 
+  /** The name of the newest backup of the main history; one whose manifest is damaged may be of it, so it counts. */
+  async newestName(backups: readonly ListedBackup[]): Promise<string | undefined> {
+    for (const { name } of backups) {
+      try {
+        if (!(await this.manifest(name)).fork) return name;
+      } catch (error) {
+        if (!isEiderError(error, 'MANIFEST_CORRUPT')) throw error;
+        return name;
+      }
+    }
+    return undefined;
+  }
+
   /** Reserves a name for a backup; false when it is taken. */
   async reserve(name: string): Promise<boolean> {
     if ((await this.store.head(manifestKey(name))) !== undefined) return false;

@@ -48,11 +48,7 @@ export class OnlineRestore {
         await this.database.pauseWrites(REASON);
         if (options.force !== true) {
           progress.step('pre-restore backup');
-          await this.backups.create(
-            { trigger: 'pre-restore', onlyIfChanged: true, label: `before ${nameOf(found)}` },
-            NO_PROGRESS,
-            signal,
-          );
+          await this.backups.create({ trigger: 'pre-restore', onlyIfChanged: true }, NO_PROGRESS, signal);
         }
         await this.restores.recordHistory(copy);
         signal?.throwIfAborted();

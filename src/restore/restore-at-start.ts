@@ -155,6 +155,8 @@ async function refuseInUse(path: string): Promise<void> {
 
 function refusal(decision: StartDecision, local: LocalFacts): EiderError {
   switch (decision.row) {
+    case 'remote-damaged':
+      return new EiderError('MANIFEST_CORRUPT', `${decision.reason}.`);
     case 'diverged':
       return new EiderError('RESTORE_CONFLICT', `${decision.reason}.`);
     case 'local-unreadable':

@@ -85,10 +85,10 @@ export class RestoreService {
   /** What restoring would do; nothing is fetched. */
   async plan(found: FoundBackup, target: string = this.database): Promise<RestorePlan> {
     const listing = await this.repository.list();
-    const newest = await this.repository.newest(listing.backups);
+    const newest = await this.repository.newestName(listing.backups);
     const { bavail, bsize } = await statfs(await nearestFolder(resolve(target)));
     return planRestore(found, {
-      newest: newest?.name,
+      newest,
       bytesFree: bavail * bsize,
       bytesPerSecond: this.#bytesPerSecond,
     });
@@ -152,8 +152,8 @@ export class RestoreService {
   async recordHistory(copy: WorkingCopy): Promise<void> {
     const facts = await this.#identify(copy.path);
     const listing = await this.repository.list();
-    const newest = await this.repository.newest(listing.backups);
-    await writeState(copy.path, stateAfterRestore(copy.found, facts, newest?.name));
+    const newest = await this.repository.newestName(listing.backups);
+    await writeState(copy.path, stateAfterRestore(copy.found, facts, newest));
   }
 
   /**

@@ -41,6 +41,7 @@ const remote = (changes: { lineage?: string; writer?: string; names?: string[]; 
   },
   names: changes.names ?? [NEWEST, OLDER],
 });
+const damaged: RemoteFacts = { kind: 'damaged', name: NEWEST, why: 'wrong checksum' };
 const missing: LocalFacts = { kind: 'missing' };
 const unreadable: LocalFacts = { kind: 'unreadable', why: 'bad checksum' };
 const empty: RemoteFacts = { kind: 'empty' };
@@ -49,6 +50,37 @@ const foreign = (time: string): RemoteFacts => ({ kind: 'foreign', name: 'by-han
 
 describe('the start-up decision', () => {
   it.each<[string, LocalFacts, RemoteFacts, Partial<StartPolicy>, object]>([
+    ['refuses to pass over a damaged newest backup', missing, damaged, {}, { action: 'refuse', row: 'remote-damaged' }],
+    ['refuses beside a damaged file, too', unreadable, damaged, {}, { action: 'refuse', row: 'remote-damaged' }],
+    ['keeps what it knows to hold the damaged backup', local(5, 0, state()), damaged, {}, { action: 'keep' }],
+    [
+      'keeps what was about to write the damaged backup',
+      local(5, 0, state({ head: OLDER, committing: NEWEST })),
+      damaged,
+      {},
+      { action: 'keep', row: 'local-up-to-date' },
+    ],
+    [
+      'refuses where it does not know the damaged backup',
+      local(5, 0, state({ head: OLDER })),
+      damaged,
+      {},
+      { action: 'refuse', row: 'remote-damaged' },
+    ],
+    [
+      'refuses a fork beside a damaged backup',
+      local(5, 0, state({ fork: true })),
+      damaged,
+      {},
+      { action: 'refuse', row: 'remote-damaged' },
+    ],
+    [
+      'keeps an unknown history beside a damaged backup when told to',
+      local(5, 0, undefined),
+      damaged,
+      { onConflict: 'local' },
+      { action: 'keep', supersedes: NEWEST },
+    ],
     ['creates where there is nothing anywhere', missing, empty, {}, { action: 'create' }],
     ['restores the newest backup where there is no file', missing, remote(), {}, { action: 'restore', backup: NEWEST }],
     [

@@ -1,5 +1,5 @@
 import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
-import { knowsNewest } from '../lineage/known-history.js';
+import { isOwnBackup, knowsNewest } from '../lineage/known-history.js';
 import type { LineageState } from '../lineage/state-file.js';
 import type { Manifest } from '../repository/manifest.js';
 
@@ -35,6 +35,8 @@ export type RemoteFacts =
       /** Names of all backups, newest first. */
       readonly names: readonly string[];
     }
+  /** The newest backup of the main history has a manifest that cannot be read: what it holds is not known. */
+  | { readonly kind: 'damaged'; readonly name: string; readonly why: string }
   | { readonly kind: 'foreign'; readonly name: string; readonly createdAt: Date };
 
 export interface StartPolicy {
@@ -69,6 +71,7 @@ export type StartRow =
   | 'local-unreadable'
   | 'remote-unreachable'
   | 'remote-empty'
+  | 'remote-damaged'
   | 'remote-without-position';
 
 /** The start-up decision: a pure function of what was found. docs/restore.md has the table. */
@@ -93,6 +96,8 @@ export function decideStart(local: LocalFacts, remote: RemoteFacts, policy: Star
             'it is newer than the local file, and only times can be compared',
           )
         : { action: 'keep', row: 'remote-without-position', reason: `the local file is newer than ${remote.name}` };
+    case 'damaged':
+      return decideBesideDamage(local.state, remote, policy);
     case 'backups':
       return decideByHistory(local, remote, policy);
   }
@@ -106,6 +111,8 @@ function decideMissing(remote: RemoteFacts, policy: StartPolicy): StartDecision 
       return restore('local-missing', remote.newest.name, 'there is no local database');
     case 'foreign':
       return restore('local-missing', remote.name, 'there is no local database');
+    case 'damaged':
+      return refuseDamage(remote, 'there is no local database');
     case 'unreachable':
       return policy.allowEmptyStart
         ? {
@@ -130,9 +137,35 @@ function decideUnreadable(why: string, remote: RemoteFacts): StartDecision {
   if (remote.kind === 'foreign') {
     return { ...restore(row, remote.name, `the local file cannot be read (${why})`), quarantine: true };
   }
+  if (remote.kind === 'damaged') return refuseDamage(remote, `the local file cannot be read (${why})`);
   const missing =
     remote.kind === 'empty' ? 'the repository holds no backup' : `the repository cannot be reached (${remote.why})`;
   return { action: 'refuse', row, reason: `the local file cannot be read (${why}) and ${missing}` };
+}
+
+type Damaged = Extract<RemoteFacts, { kind: 'damaged' }>;
+
+/** An older backup is never restored in silence in place of the newest one. */
+function refuseDamage({ name, why }: Damaged, reason: string): StartDecision {
+  return {
+    action: 'refuse',
+    row: 'remote-damaged',
+    reason: `${reason}, and ${name}, the newest backup, cannot be read (${why}); name the one to restore: eider restore <name>`,
+  };
+}
+
+/** The state file alone tells whether the local database holds what the damaged backup held. */
+function decideBesideDamage(state: LineageState | undefined, remote: Damaged, policy: StartPolicy): StartDecision {
+  const { name } = remote;
+  if (state !== undefined && !state.fork && isOwnBackup(state, name)) {
+    const reason = `the local database is at or ahead of ${name}, whose manifest cannot be read: take a new backup`;
+    return { action: 'keep', row: 'local-up-to-date', reason };
+  }
+  if (policy.onConflict === 'local') {
+    const reason = `${name} cannot be read; R2_RESTORE_ON_CONFLICT=local keeps the local database`;
+    return { action: 'keep', row: 'remote-damaged', reason, supersedes: name };
+  }
+  return refuseDamage(remote, `the local database does not know ${name}`);
 }
 
 type LocalDatabase = Extract<LocalFacts, { kind: 'database' }>;

@@ -22,7 +22,7 @@ export interface RemoteFindings {
 
 /**
  * Looks into the repository. Only a store that cannot be reached counts as such: wrong credentials, a missing bucket, a
- * repository of somebody else or a damaged manifest are thrown, since waiting would not mend them.
+ * repository of somebody else are thrown, since waiting would not mend them.
  */
 export async function lookRemote(repository: Repository): Promise<RemoteFindings> {
   try {
@@ -42,6 +42,9 @@ export async function lookRemote(repository: Repository): Promise<RemoteFindings
       foreign === undefined ? { kind: 'empty' } : { kind: 'foreign', name: foreign.name, createdAt: foreign.createdAt };
     return { newest, facts };
   } catch (error) {
+    if (isEiderError(error, 'MANIFEST_CORRUPT') && typeof error.details['backup'] === 'string') {
+      return { newest: undefined, facts: { kind: 'damaged', name: error.details['backup'], why: error.message } };
+    }
     const transient = isEiderError(error, 'STORE_UNAVAILABLE') || isEiderError(error, 'STORE_THROTTLED');
     if (!transient) throw error;
     return { newest: undefined, facts: { kind: 'unreachable', why: messageOf(error) } };

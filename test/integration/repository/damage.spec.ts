@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
+import { closeDatabase } from '../../../src/backup/close-database.js';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
 import { type Adapter, ADAPTERS, backUp, contentOf, Site } from '../../support/site.js';
@@ -107,6 +108,24 @@ describe('damage', () => {
       code: 'MANIFEST_CORRUPT',
       message: expect.stringContaining(manifest.name),
     });
+  });
+
+  it('of the newest manifest keeps neither the database that wrote it from starting nor its next backup from being taken', async () => {
+    await harm(`${manifest.name}.json`, flip);
+    await closeDatabase(core, true);
+    const again = site.core();
+    expect((await again.boot()).decision).toMatchObject({ action: 'keep', row: 'local-up-to-date' });
+    await again.write('INSERT INTO guests VALUES (100)');
+    expect(await backUp(again)).toMatchObject({ parent: manifest.name, fork: false });
+    expect((await site.core('third').boot()).decision).toMatchObject({ action: 'restore' });
+  });
+
+  it('of the newest manifest can be left behind: an older backup is restored by its name, and the start keeps it', async () => {
+    await harm(`${manifest.name}.json`, flip);
+    const second = site.core('second');
+    await second.start.replaceLocal(await second.restores.find({ backup: older.name }));
+    expect((await second.boot()).decision).toMatchObject({ action: 'keep' });
+    expect(await backUp(second)).toMatchObject({ parent: manifest.name, fork: false });
   });
 
   it('of a newer format is refused and told, even where its fields are unknown', async () => {

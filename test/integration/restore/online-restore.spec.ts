@@ -34,7 +34,7 @@ describe('an online restore', () => {
     expect(await rows(core)).toBe(10);
     const { backups } = await core.catalog.page();
     const [saved] = backups;
-    expect(saved).toMatchObject({ trigger: 'pre-restore', label: `before ${target.name}`, fork: false });
+    expect(saved).toMatchObject({ trigger: 'pre-restore', label: null, fork: false });
     expect(core.lineage.state).toMatchObject({ lineageParent: target.position, head: saved?.name });
     expect(core.lineage.state.lineage).not.toBe(lineage);
     await restore(saved?.name ?? '');
