@@ -1,0 +1,118 @@
+#!/usr/bin/env node
+// Times a full backup and a full restore of Eider beside other tools, in one run, on one store. bench/README.md explains.
+import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { contenders, eiderEnvironment } from './contenders.mjs';
+import { describeMachine } from './machine.mjs';
+import { run } from './measure.mjs';
+import { report } from './report.mjs';
+import { openStore } from './stores.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    size: { type: 'string', default: '500MB' },
+    runs: { type: 'string', default: '3' },
+    peers: { type: 'string' },
+    store: { type: 'string', default: 's3' },
+    seed: { type: 'string', default: '1' },
+    database: { type: 'string' },
+    folder: { type: 'string', default: tmpdir() },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+const say = (text) => process.stderr.write(`${text}\n`);
+const runs = Number(options.runs);
+if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs is a number from 1 on');
+if (options.store !== 's3' && options.store !== 'folder') throw new Error('--store is s3 or folder');
+
+const folder = await mkdtemp(join(options.folder, 'eider-bench-'));
+let store;
+try {
+  const database = join(folder, 'bench.duckdb');
+  const bytes = await provideDatabase(database);
+  store = await openStore(options.store, folder, bytes * 3);
+  const machine = describeMachine();
+  const loads = [loadavg()[0]];
+  say(`${machine.join('; ')}\nstore: ${store.description}`);
+
+  const all = contenders(options.peers?.split(',').filter(Boolean), store);
+  const results = new Map(all.map(({ name }) => [name, { backup: [], restore: [], stored: [] }]));
+  for (let round = 0; round < runs; round++) {
+    // Each round begins with another tool, so that none always has the warmest or the emptiest store.
+    const order = all.map((_, index) => all[(index + round) % all.length]);
+    for (const contender of order) {
+      const result = await compete(contender, database, `${contender.name.replaceAll(/\W+/g, '-')}-${round}`);
+      results.get(contender.name).backup.push(result.backup);
+      results.get(contender.name).restore.push(result.restore);
+      say(
+        `round ${round + 1}: ${contender.name}: ${result.backup.seconds.toFixed(1)} s, ${result.restore.seconds.toFixed(1)} s`,
+      );
+    }
+    loads.push(loadavg()[0]);
+  }
+  const service = await serve(database, all);
+  const outcome = {
+    date: new Date().toISOString(),
+    machine,
+    store: store.description,
+    bytes,
+    runs,
+    loads,
+    contenders: all,
+    results,
+    service,
+  };
+  process.stdout.write(
+    `${options.json ? JSON.stringify({ ...outcome, results: [...results] }, null, 2) : report(outcome)}\n`,
+  );
+} finally {
+  await store?.stop();
+  await rm(folder, { recursive: true, force: true });
+}
+
+async function provideDatabase(database) {
+  if (options.database !== undefined) {
+    await copyFile(options.database, database);
+  } else {
+    say(`making a database of ${options.size}`);
+    // A process of its own, so that this one stays small.
+    await run([process.execPath, join(import.meta.dirname, 'generate.mjs'), database, options.size, options.seed]);
+  }
+  return (await stat(database)).size;
+}
+
+/** One backup and one restore, checked byte for byte; the store is as before afterwards. */
+async function compete(contender, database, prefix) {
+  const place = { database, restored: join(folder, 'restored.duckdb'), folder, prefix, store };
+  const env = contender.env(place);
+  try {
+    if (contender.prepare !== undefined) await run(contender.prepare(place), env);
+    const backup = await run(contender.backup(place), env);
+    const restore = await run(contender.restore(place), env);
+    await run(['cmp', database, place.restored]);
+    return { backup, restore };
+  } finally {
+    await rm(place.restored, { force: true });
+    // What Eider knows of a repository that is gone.
+    await rm(`${database}.eider.json`, { force: true });
+    await store.empty(prefix);
+  }
+}
+
+/** Commits while a backup runs, and while the older way does, on a copy of the database. */
+async function serve(database, all) {
+  const live = join(folder, 'live.duckdb');
+  await copyFile(database, live);
+  const place = { database: live, restored: '', folder, prefix: 'service', store };
+  const older = all.find(({ name }) => name.startsWith('gzip'));
+  const other = older === undefined ? [] : [JSON.stringify(older.backup({ ...place, database }))];
+  const { output } = await run(
+    [process.execPath, join(import.meta.dirname, 'service.mjs'), ...other],
+    eiderEnvironment(place),
+  );
+  await store.empty('service');
+  return JSON.parse(output.trim().split('\n').at(-1));
+}
