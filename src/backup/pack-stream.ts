@@ -1,5 +1,6 @@
 import type { BlockPool } from '../block-pool/block-pool.js';
 import type { EncodeResult, FileRange } from '../block-pool/block-tasks.js';
+import { FrameMemory } from '../block-pool/frame-memory.js';
 import { inOrder } from '../block-pool/in-order.js';
 import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import type { Compression } from '../block-pool/codec.js';
@@ -29,6 +30,8 @@ export interface PackSource {
 /**
  * The bytes of a full pack: every block of the file as one frame, in file order, free blocks included.
  *
+ * A chunk's memory is used again once the next one is asked for.
+ *
  * @param contents - filled as the stream goes
  */
 export async function* packStream(
@@ -38,31 +41,37 @@ export async function* packStream(
   contents: PackContents,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Buffer, void, void> {
-  const encode = (ranges: readonly FileRange[]): Promise<EncodeResult> =>
-    pool.encode({ descriptor: source.descriptor, ranges, compression: pack.compression });
-  const collect = (result: EncodeResult, take: (frame: Frame) => void): void => {
-    for (const { sha256, length } of result.ranges) {
-      take({ pack: pack.key, offset: contents.length, length, sha256 });
-      contents.length += length;
-    }
+  const memory = new FrameMemory({ count: BLOCKS_PER_TASK, size: BLOCK_SIZE });
+  const encode = async (ranges: readonly FileRange[]): Promise<EncodedFrames> => {
+    const target = memory.take();
+    const result = await pool.encode({ descriptor: source.descriptor, ranges, compression: pack.compression, target });
+    return { ...result, target, read: ranges.reduce((sum, { length }) => sum + length, 0) };
   };
-
-  const header = await encode([{ offset: 0, length: HEADERS_SIZE }]);
-  collect(header, (frame) => (contents.header = frame));
-  yield bufferOf(header.frames);
-  onRead(HEADERS_SIZE);
-
-  const frames = new ExtentBuilder(contents.extents);
-  const width = pool.threads + 1;
-  for await (const { result, bytes } of inOrder(blockRanges(source.size), width, async (ranges) => ({
-    result: await encode(ranges),
-    bytes: ranges.reduce((sum, { length }) => sum + length, 0),
-  }))) {
-    collect(result, (frame) => frames.add(frame));
-    yield bufferOf(result.frames);
-    onRead(bytes);
+  const extents = new ExtentBuilder(contents.extents);
+  const header = [{ offset: 0, length: HEADERS_SIZE }];
+  for await (const encoded of inOrder(startingWith(header, blockRanges(source.size)), pool.threads + 1, encode)) {
+    for (const { sha256, length } of encoded.ranges) {
+      const frame = { pack: pack.key, offset: contents.length, length, sha256 };
+      contents.length += length;
+      if (contents.header === undefined) contents.header = frame;
+      else extents.add(frame);
+    }
+    yield Buffer.from(encoded.target, 0, encoded.length);
+    memory.give(encoded.target);
+    onRead(encoded.read);
   }
-  frames.end();
+  extents.end();
+}
+
+/** Frames of one task, and the bytes of the file that they hold. */
+interface EncodedFrames extends EncodeResult {
+  readonly target: SharedArrayBuffer;
+  readonly read: number;
+}
+
+function* startingWith<T>(first: T, rest: Iterable<T>): Generator<T, void, void> {
+  yield first;
+  yield* rest;
 }
 
 /** The blocks of a file of that size, a task's worth at a time. The last block may be short. */
@@ -95,8 +104,4 @@ class ExtentBuilder {
     this.#first += this.#frames.length;
     this.#frames = [];
   }
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

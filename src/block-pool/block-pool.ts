@@ -57,6 +57,9 @@ export class BlockPool {
       maxThreads: this.threads,
       idleTimeout: 5_000,
       concurrentTasksPerWorker: 1,
+      // By default a thread that is busy goes from task to task without returning to its event loop, and Node gives the
+      // memory of native buffers (every block that is compressed or decompressed) back from there only: 2 GB piled up.
+      atomics: 'disabled',
     });
     // The worker is ours and answers each kind of task with its kind of result.
     return (await this.#pool.run(task, { transferList: [...transferList] })) as T;

@@ -12,6 +12,8 @@ export interface EncodeTask {
   readonly descriptor: number;
   readonly ranges: readonly FileRange[];
   readonly compression: Compression;
+  /** Receives all frames, in order, nothing between them: memory that both threads see. */
+  readonly target: SharedArrayBuffer;
   /** SHA-256 of each range as the repository has it already; ranges that still match give no frame. */
   readonly known?: readonly (string | undefined)[];
 }
@@ -24,8 +26,8 @@ export interface EncodedRange {
 
 export interface EncodeResult {
   readonly ranges: readonly EncodedRange[];
-  /** All frames, in order, nothing between them. */
-  readonly frames: Uint8Array;
+  /** Bytes that the frames take in the task's target. */
+  readonly length: number;
 }
 
 /** Turns stored bytes back into blocks, checks each, and writes them into an open file. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readSync, writeSync } from 'node:fs';
-import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { codecOf } from './codec.js';
+import { freeNativeGarbage } from './native-garbage.js';
 import type {
   BlockTask,
   DecodeResult,
@@ -18,7 +18,9 @@ import type {
  * Runs in a worker thread. Descriptors belong to the process, so the thread reads the database file through the one that
  * the main thread keeps open, and never closes it: closing any descriptor of that file drops DuckDB's lock.
  */
-export default function run(task: BlockTask): unknown {
+export default function run(task: BlockTask): EncodeResult | DecodeResult | HashResult {
+  // What the task before has left; Node gives it back between the tasks.
+  freeNativeGarbage();
   switch (task.kind) {
     case 'encode':
       return encode(task);
@@ -29,10 +31,11 @@ export default function run(task: BlockTask): unknown {
   }
 }
 
-function encode({ descriptor, ranges, compression, known }: EncodeTask): unknown {
+function encode({ descriptor, ranges, compression, target, known }: EncodeTask): EncodeResult {
   const codec = codecOf(compression);
+  const frames = new Uint8Array(target);
   const results: EncodedRange[] = [];
-  const frames: Uint8Array[] = [];
+  let length = 0;
   for (const [index, range] of ranges.entries()) {
     const bytes = readRange(descriptor, range);
     if (bytes === undefined) throw new Error(`the file ends before byte ${range.offset + range.length}`);
@@ -42,12 +45,11 @@ function encode({ descriptor, ranges, compression, known }: EncodeTask): unknown
       continue;
     }
     const frame = codec.encode(bytes);
+    frames.set(frame, length);
     results.push({ sha256, length: frame.byteLength });
-    frames.push(frame);
+    length += frame.byteLength;
   }
-  const joined = concatenate(frames);
-  const result: EncodeResult = { ranges: results, frames: joined };
-  return move({ [transferableSymbol]: joined.buffer, [valueSymbol]: result });
+  return { ranges: results, length };
 }
 
 function decode({ descriptor, compression, stored, frames }: DecodeTask): DecodeResult {
@@ -82,9 +84,13 @@ function hash({ descriptor, ranges }: HashTask): HashResult {
   };
 }
 
-/** The bytes of a range, or undefined where the file ends before it does. */
+/** Ranges are read into the same memory, one after the other, by each thread. */
+let scratch = Buffer.alloc(0);
+
+/** The bytes of a range until the next is read, or undefined where the file ends before it does. */
 function readRange(descriptor: number, { offset, length }: FileRange): Uint8Array | undefined {
-  const bytes = Buffer.allocUnsafeSlow(length);
+  if (scratch.length < length) scratch = Buffer.allocUnsafeSlow(length);
+  const bytes = scratch.subarray(0, length);
   for (let done = 0; done < length;) {
     const read = readSync(descriptor, bytes, done, length - done, offset + done);
     if (read === 0) return undefined;
@@ -101,15 +107,4 @@ function writeRange(descriptor: number, { offset, length }: FileRange, bytes: Ui
 
 function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** Into memory of its own, so that it can be handed to the main thread without a copy. */
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.byteLength;
-  }
-  return joined;
 }

@@ -12,10 +12,11 @@ import { decompressor } from './decompress.js';
 import type { Frame, Manifest } from './manifest.js';
 import type { Repository } from './repository.js';
 
-/** Neighbouring frames are read together up to this many stored bytes. */
-const SEGMENT_BYTES = 8 * 1024 * 1024;
-/** Segments being fetched and decoded at once: memory stays under four times 8 MiB. */
-const SEGMENTS_AT_ONCE = 4;
+/** Neighbouring frames are read together up to this many stored bytes, and this many blocks: both are held in memory. */
+const SEGMENT_BYTES = 4 * 1024 * 1024;
+const SEGMENT_BLOCKS = 32;
+/** Segments being fetched or decoded at once: some keep the threads busy while the others are on their way. */
+const SEGMENTS_AT_ONCE = 6;
 
 /** Something in the store that is not what the manifest says. */
 export interface Damage {
@@ -136,7 +137,8 @@ export class ImageReader {
       const first = run[0];
       const last = run.at(-1);
       const joins = last?.pack === frame.pack && last.offset + last.length === frame.offset;
-      const full = first !== undefined && frame.offset + frame.length - first.offset > SEGMENT_BYTES;
+      const bytes = frame.offset + frame.length - (first?.offset ?? 0);
+      const full = bytes > SEGMENT_BYTES || run.length === SEGMENT_BLOCKS;
       if (run.length > 0 && (!joins || full)) {
         yield segmentOf(run);
         run = [];
