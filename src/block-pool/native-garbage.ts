@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** V8's own collector, which is not there unless it is asked for. */
-const collect = exposed();
+/** V8's own collector, which a context has only when it is made under this flag. */
+const collect = exposedCollector();
 
 /**
  * Frees the buffers of blocks that are done with.
@@ -14,9 +14,15 @@ export function freeNativeGarbage(): void {
   collect({ type: 'minor' });
 }
 
-function exposed(): (options: { readonly type: 'minor' }) => void {
+type Collector = (options: { readonly type: 'minor' }) => void;
+
+/** The flag stays set: it is the process's, and taking it back would race with other threads that come here. */
+function exposedCollector(): Collector {
   setFlagsFromString('--expose-gc');
-  const gc: unknown = runInNewContext('gc');
-  setFlagsFromString('--no-expose-gc');
-  return gc as (options: { readonly type: 'minor' }) => void;
+  const collector: unknown = runInNewContext('globalThis.gc');
+  return isCollector(collector) ? collector : () => {};
+}
+
+function isCollector(value: unknown): value is Collector {
+  return typeof value === 'function';
 }

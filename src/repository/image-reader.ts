@@ -12,11 +12,13 @@ import { decompressor } from './decompress.js';
 import type { Frame, Manifest } from './manifest.js';
 import type { Repository } from './repository.js';
 
-/** Neighbouring frames are read together up to this many stored bytes, and this many blocks: both are held in memory. */
-const SEGMENT_BYTES = 4 * 1024 * 1024;
-const SEGMENT_BLOCKS = 32;
+/**
+ * Neighbouring frames are read together up to this many: 4 MiB of the file, as stored and as decoded both in memory, and
+ * few enough requests (256 for each GiB).
+ */
+const SEGMENT_BLOCKS = 16;
 /** Segments being fetched or decoded at once: some keep the threads busy while the others are on their way. */
-const SEGMENTS_AT_ONCE = 6;
+const SEGMENTS_AT_ONCE = 8;
 
 /** Something in the store that is not what the manifest says. */
 export interface Damage {
@@ -134,12 +136,9 @@ export class ImageReader {
   async *#segments(manifest: Manifest): AsyncGenerator<Segment, void, void> {
     let run: PlacedFrame[] = [];
     for await (const frame of this.#frames(manifest)) {
-      const first = run[0];
       const last = run.at(-1);
       const joins = last?.pack === frame.pack && last.offset + last.length === frame.offset;
-      const bytes = frame.offset + frame.length - (first?.offset ?? 0);
-      const full = bytes > SEGMENT_BYTES || run.length === SEGMENT_BLOCKS;
-      if (run.length > 0 && (!joins || full)) {
+      if (run.length > 0 && (!joins || run.length === SEGMENT_BLOCKS)) {
         yield segmentOf(run);
         run = [];
       }
