@@ -1,0 +1,61 @@
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { randomUUID } from 'node:crypto';
+import type { BucketConfig } from '../../src/config/store.config.js';
+import { S3ObjectStore } from '../../src/object-store/s3/s3-object-store.js';
+
+// Set by test/ceph/run.sh, or by hand for any other S3-compatible store with a bucket to spare.
+const {
+  S3_TEST_ENDPOINT: endpoint,
+  S3_TEST_ACCESS_KEY_ID: accessKeyId = '',
+  S3_TEST_SECRET_ACCESS_KEY: secretAccessKey = '',
+  S3_TEST_BUCKET: bucket = 'eider-test',
+  S3_TEST_REGION: region = 'us-east-1',
+} = process.env;
+
+/** Whether there is a real S3 store to test against. */
+export const HAS_REAL_BUCKET = endpoint !== undefined;
+
+/** Names the store in the names of tests, or tells why they are skipped. */
+export const REAL_BUCKET = endpoint ?? 'skipped: runs where S3_TEST_ENDPOINT is set (test/ceph/run.sh)';
+
+/** A prefix of its own in the bucket of a real S3 store. */
+export interface RealBucket {
+  /** A client of it; each is a writer of its own. The caller closes it. */
+  open(): S3ObjectStore;
+  /** Removes everything below the prefix. */
+  empty(): Promise<void>;
+}
+
+/** Makes the bucket where it is missing. */
+export async function realBucket(purpose: string): Promise<RealBucket> {
+  if (endpoint === undefined) throw new Error('S3_TEST_ENDPOINT is not set');
+  const client = new S3Client({
+    endpoint,
+    region,
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+  // Exists already where the store was used before, or was made by hand with rights that end there.
+  await client.send(new CreateBucketCommand({ Bucket: bucket })).catch(() => undefined);
+  client.destroy();
+  const config: BucketConfig = {
+    kind: 'bucket',
+    endpoint,
+    region,
+    accessKeyId,
+    secretAccessKey,
+    bucket,
+    prefix: `${purpose}-${randomUUID()}/`,
+    maxConcurrency: 8,
+    maxAttempts: 6,
+    requestTimeoutMs: 60_000,
+  };
+  return {
+    open: () => new S3ObjectStore(config),
+    empty: async () => {
+      const cleaner = new S3ObjectStore(config);
+      for await (const { key } of cleaner.list('')) await cleaner.delete(key);
+      await cleaner.close();
+    },
+  };
+}
