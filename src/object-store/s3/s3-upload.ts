@@ -45,8 +45,10 @@ export async function uploadObject(
     return await upload.run(new PartAssembler(source, options.partSize ?? PART_SIZE));
   } catch (error) {
     source.stop();
+    // Before the parts on their way are aborted: they would fail, too, and hide why.
+    const reason = upload.firstFailure ?? error;
     await upload.discard(error);
-    throw options.signal?.aborted === true ? upload.aborted() : source.blame(upload.firstFailure ?? error);
+    throw options.signal?.aborted === true ? upload.aborted() : source.blame(reason);
   } finally {
     abort.release();
   }
