@@ -33,7 +33,7 @@ export class Unsupported extends Error {}
 export async function createObject(requests: S3Requests, creation: Creation): Promise<void> {
   const { key, body, signal } = creation;
   const doing = `Creating ${key}`;
-  const request = putRequest(requests.config.bucket, key, body, true);
+  const request = putRequest(requests.config.bucket, key, body, { ifAbsent: true });
   let doubt = false;
   for (let attempt = 1; ; attempt += 1) {
     const outcome = await requests.once(doing, request, signal);

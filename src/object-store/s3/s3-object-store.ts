@@ -66,7 +66,7 @@ export class S3ObjectStore implements ObjectStore, StoreUpkeep {
   async put(key: string, body: Buffer, options: PutOptions = {}): Promise<void> {
     const full = this.fullKey(key);
     if (options.ifAbsent === true) return await this.create(key, full, body, options.signal);
-    await this.requests.send(`Writing ${key}`, putRequest(this.bucket, full, body, false), options.signal);
+    await this.requests.send(`Writing ${key}`, putRequest(this.bucket, full, body), options.signal);
   }
 
   async upload(key: string, chunks: AsyncIterable<Buffer>, options: UploadOptions = {}): Promise<{ bytes: number }> {

@@ -5,20 +5,25 @@ import { failureOfForeigner } from './s3-failure.js';
 import type { Request } from './s3-requests.js';
 
 /** Content-MD5 of a body: every S3 checks it, R2 too, so that a body damaged on the way is refused. */
-export function contentMd5(body: Buffer): string {
+function contentMd5(body: Buffer): string {
   return createHash('md5').update(body).digest('base64');
 }
 
 /** One PutObject. A Buffer goes out with its length; a stream would be sent in chunks, which R2 and Ceph refuse. */
-export function putRequest(bucket: string, key: string, body: Buffer, ifAbsent: boolean): Request<void> {
+export function putRequest(
+  bucket: string,
+  key: string,
+  body: Buffer,
+  options: { readonly ifAbsent?: boolean; readonly md5?: string } = {},
+): Request<void> {
   const input = {
     Bucket: bucket,
     Key: key,
     Body: body,
     ContentLength: body.length,
-    ContentMD5: contentMd5(body),
+    ContentMD5: options.md5 ?? contentMd5(body),
     ContentType: 'application/octet-stream',
-    ...(ifAbsent ? { IfNoneMatch: '*' } : {}),
+    ...(options.ifAbsent === true ? { IfNoneMatch: '*' } : {}),
   };
   return async (client, abortSignal) => {
     const answer = await client.send(new PutObjectCommand(input), { abortSignal });

@@ -10,8 +10,8 @@ import { ChunkSource } from '../chunk-source.js';
 import { LinkedAbort } from '../linked-abort.js';
 import { FailedRequest } from './read-failure.js';
 import { failureOfForeigner } from './s3-failure.js';
-import { PartAssembler } from './part-assembler.js';
-import { contentMd5, putRequest } from './s3-put.js';
+import { type Part, PartAssembler } from './part-assembler.js';
+import { putRequest } from './s3-put.js';
 import type { Request, S3Requests } from './s3-requests.js';
 
 /** Bytes of a part unless the caller says otherwise: 10,000 of them are 156 GiB. */
@@ -70,16 +70,17 @@ class Upload {
   async run(assembler: PartAssembler): Promise<{ bytes: number }> {
     let number = 0;
     for (;;) {
-      const { part, last } = await assembler.next();
+      const next = await assembler.next();
+      const { part, md5, last } = next;
       if (number === 0 && last) {
-        await this.#send(`Writing ${this.key}`, putRequest(this.#bucket, this.key, part, false));
+        await this.#send(`Writing ${this.key}`, putRequest(this.#bucket, this.key, part, { md5 }));
         return { bytes: part.length };
       }
       number += 1;
       if (number > MAX_PARTS) throw this.#tooManyParts(part.length);
       this.#id ??= await this.#begin();
       while (this.#inFlight.size >= PARTS_IN_FLIGHT) await Promise.race(this.#inFlight);
-      this.#launch(this.#id, number, part, () => assembler.recycle(part));
+      this.#launch(this.#id, number, next, () => assembler.recycle(part));
       if (last) break;
     }
     await Promise.all(this.#inFlight);
@@ -114,7 +115,7 @@ class Upload {
     });
   }
 
-  #launch(id: string, number: number, part: Buffer, done: () => void): void {
+  #launch(id: string, number: number, part: Part, done: () => void): void {
     const sending = this.#sendPart(id, number, part)
       .then(done, (error: unknown) => {
         this.firstFailure ??= error;
@@ -125,7 +126,7 @@ class Upload {
     this.#inFlight.add(sending);
   }
 
-  async #sendPart(id: string, number: number, part: Buffer): Promise<void> {
+  async #sendPart(id: string, number: number, { part, md5 }: Part): Promise<void> {
     const input = {
       Bucket: this.#bucket,
       Key: this.key,
@@ -133,7 +134,7 @@ class Upload {
       PartNumber: number,
       Body: part,
       ContentLength: part.length,
-      ContentMD5: contentMd5(part),
+      ContentMD5: md5,
     };
     const { ETag } = await this.#send(`Writing part ${number} of ${this.key}`, (client, abortSignal) =>
       client.send(new UploadPartCommand(input), { abortSignal }),
