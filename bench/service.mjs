@@ -6,6 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BlockPool } from '../dist/block-pool/block-pool.js';
 import { OfflineDatabase } from '../dist/cli/offline-database.js';
@@ -26,6 +27,8 @@ let commits = 0;
  */
 async function committing(database, work) {
   let done = false;
+  const loop = monitorEventLoopDelay({ resolution: 5 });
+  loop.enable();
   const result = work().finally(() => (done = true));
   const latencies = [];
   let duckdb = 0;
@@ -42,7 +45,7 @@ async function committing(database, work) {
   }
   const value = await result;
   const p = (share) => percentile(latencies, share);
-  return { value, count: latencies.length, p50: p(0.5), p99: p(0.99), max: p(1), duckdb };
+  return { value, count: latencies.length, p50: p(0.5), p99: p(0.99), max: p(1), loop: loop.max / 1e6, duckdb };
 }
 
 async function duckdbMemory(database) {
