@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readSync, writeSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { codecOf } from './codec.js';
 import { freeNativeGarbage } from './native-garbage.js';
 import type {
@@ -13,6 +14,10 @@ import type {
   HashResult,
   HashTask,
 } from './block-tasks.js';
+
+// Queries and requests come first: where the cores are few, a backup waits for them and not they for it. On Linux alone this
+// is the thread's own priority; elsewhere it would be that of the whole process.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
 
 /**
  * Runs in a worker thread. Descriptors belong to the process, so the thread reads the database file through the one that
