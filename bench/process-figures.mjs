@@ -16,18 +16,26 @@ const EVERY = 20;
 /** Follows the peak of a process and the largest of its children's, and the processor time of all, seconds. */
 export function watchProcess(pid) {
   const children = new Map();
+  const childrenCpu = new Map();
   let peak = 0;
   let cpu = 0;
   const look = () => {
     peak = Math.max(peak, peakOf(pid));
     cpu = Math.max(cpu, cpuOf(pid));
-    for (const child of childrenOf(pid)) children.set(child, Math.max(children.get(child) ?? 0, peakOf(child)));
+    for (const child of childrenOf(pid)) {
+      children.set(child, Math.max(children.get(child) ?? 0, peakOf(child)));
+      childrenCpu.set(child, Math.max(childrenCpu.get(child) ?? 0, cpuOf(child)));
+    }
   };
   const timer = setInterval(look, EVERY);
   return {
     stop() {
       clearInterval(timer);
-      return { peak, child: Math.max(0, ...children.values()), cpu };
+      return {
+        peak,
+        child: Math.max(0, ...children.values()),
+        cpu: [...childrenCpu.values()].reduce((sum, one) => sum + one, cpu),
+      };
     },
   };
 }
@@ -42,11 +50,11 @@ function statusOf(pid, field) {
   }
 }
 
-/** Processor time of a process and of those that it has waited for (`man proc_pid_stat`, 100 ticks per second). */
+/** Processor time of a process without its children (`man proc_pid_stat`, 100 ticks per second). */
 function cpuOf(pid) {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-    return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
+    return fields.slice(11, 13).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
   } catch {
     return 0;
   }
