@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
+import { unzstdFile } from '../../support/zstd.js';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeDatabase } from '../../../src/backup/close-database.js';
@@ -71,7 +72,7 @@ describe.each(ADAPTERS)('a full backup in a %s', (adapter) => {
     for (const part of log ? ['.duckdb', '.duckdb.wal'] : ['.duckdb']) {
       const file = join(folder, `${manifest.name}${part}${suffix}`);
       await writeFile(file, await core.store.read(`${manifest.name}${part}${suffix}`));
-      if (suffix !== '') execFileSync('zstd', ['-q', '-d', '--rm', file]);
+      if (suffix !== '') unzstdFile(file);
     }
     const database = join(folder, `${manifest.name}.duckdb`);
     const client = ['--input-type=module', '-e', STOCK_CLIENT, database];

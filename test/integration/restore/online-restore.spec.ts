@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdir, readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { join } from 'node:path';
-import { execFileSync } from 'node:child_process';
+import { zstd } from '../../support/zstd.js';
 import { restorePoints } from '../../../src/database/database-files.js';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
@@ -107,7 +107,6 @@ describe('a database file that somebody put into the repository', () => {
     await core.restores.toFile(await core.restores.find({ backup: target.name }), file);
     return readFile(file);
   };
-  const zstd = (bytes: Buffer): Buffer => execFileSync('zstd', ['-q', '-c'], { input: bytes, maxBuffer: 1 << 28 });
 
   it.each([
     ['.duckdb', (bytes: Buffer) => bytes],

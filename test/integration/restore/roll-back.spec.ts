@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { unzstd, zstd } from '../../support/zstd.js';
 import { createHash } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
@@ -180,7 +181,7 @@ describe('an online restore', () => {
         sha256: createHash('sha256').update(wal).digest('hex'),
       },
     };
-    await core.store.put('bad.duckdb.wal.zst', execFileSync('zstd', ['-q', '-c'], { input: wal }));
+    await core.store.put('bad.duckdb.wal.zst', zstd(wal));
     await core.repository.commit(bad);
     const failure: unknown = await core.online
       .restore(await core.restores.find({ backup: bad.name }), { force: true })
@@ -230,5 +231,5 @@ describe('an online restore', () => {
 
 async function unpacked(manifest: Manifest): Promise<Buffer> {
   const stored = await core.store.read(manifest.wal?.key ?? '');
-  return execFileSync('zstd', ['-q', '-d', '-c'], { input: stored });
+  return unzstd(stored);
 }
