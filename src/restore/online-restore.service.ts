@@ -50,10 +50,14 @@ export class OnlineRestore {
           progress.step('pre-restore backup');
           await this.backups.create({ trigger: 'pre-restore', onlyIfChanged: true }, NO_PROGRESS, signal);
         }
-        await this.restores.recordHistory(copy);
-        signal?.throwIfAborted();
-        progress.step('swap');
-        const aside = await this.backups.whilePaused(() => this.#replace(copy));
+        const aside = await this.backups.whilePaused(async () => {
+          // Only now no backup is under way: one that ended later would not be known to the restored database, which would
+          // then take it for the work of another process.
+          await this.restores.recordHistory(copy);
+          signal?.throwIfAborted();
+          progress.step('swap');
+          return this.#replace(copy);
+        });
         this.backups.restored();
         await this.restores.prune();
         return await this.restores.report(copy, started, aside);

@@ -49,6 +49,25 @@ describe('an online restore', () => {
     expect(await rows(old)).toBe(11);
   });
 
+  it('waits for a backup under way and knows it as its own', async () => {
+    const gate = site.s3.faults.hold({ operation: 'PutObject', key: /\.duckdb\.zst$/ });
+    const taking = backUp(core);
+    await gate.reached;
+    const restoring = restore(target.name, true);
+    // Writes are held off once the backup is fetched and checked; from there on only the backup is waited for.
+    while (core.database.writeGate.isOpen) await new Promise((resolve) => setImmediate(resolve));
+    // Several turns of the store, so that whatever would not wait has been done.
+    for (let turn = 0; turn < 5; turn++) await core.repository.list();
+    gate.open();
+    const { name } = await taking;
+    await restoring;
+    expect(await rows(core)).toBe(10);
+    expect(core.lineage.state).toMatchObject({ head: name, saved: null });
+    await core.write('INSERT INTO guests VALUES (200)');
+    expect(await backUp(core)).toMatchObject({ parent: name, fork: false });
+    expect(core.database.writeGate.isOpen).toBe(true);
+  });
+
   it('keeps as many restore points as RESTORE_POINTS_KEEP says, the newest ones, and none overwrites another', async () => {
     // The clock stands still: each restore point finds a name of its own all the same.
     const made: (string | null)[] = [];
