@@ -87,7 +87,7 @@ describe('GET /admin/backups/:name/download', () => {
 
   test('of a damaged pack is refused before anything is sent', async () => {
     const { name, packs } = await taken();
-    double.faults.flipBit(40, { key: new RegExp(packs[0]?.key ?? '') }, 2);
+    double.faults.flipBit(40, { key: new RegExp(packs[0]?.key ?? '') }, Infinity);
     const answer = await service.send(at(name), { key: KEYS.admin });
     double.faults.clear();
     expect(answer.body).toMatchObject({ status: 500, code: 'BACKUP_DAMAGED' });
