@@ -24,6 +24,8 @@ export class ServiceLogger extends ConsoleLogger {
   constructor(config: Pick<ServiceConfig, 'logFormat' | 'logLevel'>, secrets: readonly string[]) {
     super({
       json: config.logFormat === 'json',
+      // Not into files and pipes, where escape sequences are in the way of searching.
+      colors: config.logFormat === 'text' && process.stdout.isTTY === true && process.stdout.hasColors(),
       flattenParams: true,
       prefix: 'Eider',
       logLevels: LEVELS.slice(0, LEVELS.indexOf(config.logLevel) + 1),

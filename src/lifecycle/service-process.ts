@@ -3,7 +3,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { setTimeout as wait } from 'node:timers/promises';
 import { checkConfiguration } from '../config/configuration.js';
 import { loadEnvironmentFile } from '../config/environment-file.js';
-import { serviceConcern } from '../config/service.config.js';
+import { serviceConcern, type ServiceConfig } from '../config/service.config.js';
 import { isEiderError, messageOf } from '../errors/eider-error.js';
 import { outliveOutput } from '../runtime/outlive-output.js';
 import { createApplication } from '../app.factory.js';
@@ -34,7 +34,7 @@ export async function runService(): Promise<void> {
   });
   try {
     serving = await start();
-    process.stdout.write(`${greeting(await serving.getUrl())}\n`);
+    say('log', greeting(await serving.getUrl(), serviceConcern.parse(process.env)));
   } catch (error) {
     process.stderr.write(`Eider could not start${explain(error)}\n`);
     process.exit(EXIT.failed);
@@ -68,14 +68,15 @@ function leaveWhileStarting(signal: StopSignal): void {
 async function stop(app: NestExpressApplication, reason: string, status: number): Promise<void> {
   const deadline = new AbortController();
   const { shutdownTimeoutMs } = serviceConcern.parse(process.env);
-  process.stdout.write(`${reason}: shutting down within ${shutdownTimeoutMs / 1000} s\n`);
+  say('log', `${reason}: shutting down within ${shutdownTimeoutMs / 1000} s`);
   const grace = Math.min(CLOSE_GRACE_MS, shutdownTimeoutMs / 2);
   const late = wait(shutdownTimeoutMs - grace).then(async () => {
     deadline.abort(new Error('the deadline of the shutdown has passed'));
     // Closing the database takes a moment; a store that does not answer must not hold the process any longer.
     await wait(grace);
-    process.stderr.write(
-      'the shutdown took too long; the database file is whole and the next start ships what is missing\n',
+    say(
+      'error',
+      'the shutdown took too long; the database file stays as it is and the next start ships what is missing',
     );
     return false;
   });
@@ -83,7 +84,7 @@ async function stop(app: NestExpressApplication, reason: string, status: number)
     const saved = await Promise.race([app.get(ShutdownService).run(deadline.signal), late]);
     process.exit(saved ? status : EXIT.failed);
   } catch (error) {
-    process.stderr.write(`Eider could not stop in order${explain(error)}\n`);
+    say('error', `Eider could not stop in order${explain(error)}`);
     process.exit(EXIT.failed);
   }
 }
@@ -98,18 +99,24 @@ function reportUnhandled(error: unknown): void {
   );
 }
 
-function greeting(url: string): string {
+/** Writes for people, or a log line where programs read the log: then every line must be JSON. */
+function say(level: 'log' | 'error', text: string): void {
+  if (serviceConcern.parse(process.env).logFormat === 'json') new Logger('Process')[level](text);
+  else process[level === 'log' ? 'stdout' : 'stderr'].write(`${text}\n`);
+}
+
+function greeting(url: string, { logFormat, openApi }: Pick<ServiceConfig, 'logFormat' | 'openApi'>): string {
   const address = url.replace('[::1]', 'localhost').replace('0.0.0.0', 'localhost').replace('[::]', 'localhost');
-  return [
-    `Eider is running at ${address}`,
-    `  ${address}/api/events         the sample data`,
-    `  ${address}/api/health/full    health`,
-    `  ${address}/api/docs           the API`,
-  ].join('\n');
+  const running = `Eider is running at ${address}`;
+  if (logFormat === 'json') return running;
+  const addresses = [`  ${address}/api/events         the events`, `  ${address}/api/health/full    health`];
+  if (openApi) addresses.push(`  ${address}/api/docs           the API`);
+  return [running, ...addresses].join('\n');
 }
 
 function explain(error: unknown): string {
   if (isEiderError(error)) return ` (${error.code})\n${error.message}\n${error.advice}`;
-  if (error instanceof CannotListen) return `\n${error.message}\nThe database was closed again; nothing was changed.`;
+  if (error instanceof CannotListen)
+    return `\n${error.message}\nThe database was closed again and keeps what it holds.`;
   return `: ${error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error)}`;
 }

@@ -151,7 +151,7 @@ export class TestService extends TestProcess {
   }
 
   async ready(): Promise<void> {
-    const [, url = ''] = await this.says(/Eider is running at (\S+)/);
+    const [, url = ''] = await this.says(/Eider is running at ([^\s"]+)/);
     this.#url = url;
   }
 
