@@ -44,6 +44,13 @@ describe('a start is refused with 1', () => {
     expect(await readdir(stage.path)).toEqual([]);
   });
 
+  it('when the folder of the repository is a file: no empty database is created beside it', async () => {
+    await writeFile(join(stage.path, 'repository'), '');
+    const service = await refused(environmentIn(stage.path));
+    expect(service.stderr).toContain('STORE_FAILED');
+    expect(existsSync(stage.database)).toBe(false);
+  });
+
   it('when there is no local database and the store is down: nothing is created', async () => {
     const double = await stage.double();
     await double.goDown();

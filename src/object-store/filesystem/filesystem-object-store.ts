@@ -20,7 +20,7 @@ import type {
 import type { StoreUpkeep } from '../store-upkeep.js';
 import { PendingFile } from './durable-file.js';
 import { readRange, streamRange } from './file-body.js';
-import { filesystemError, isAbsent } from './filesystem-errors.js';
+import { filesystemError, isAbsent, systemCode } from './filesystem-errors.js';
 import { listFolder } from './folder-listing.js';
 
 /** Folder of temporary files, in the same file system as the objects so that they can be linked. */
@@ -102,6 +102,7 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
     checkPrefix(prefix);
     try {
       options.signal?.throwIfAborted();
+      await this.realRoot();
       yield* listFolder(this.root, PENDING, prefix, options);
     } catch (error) {
       throw this.failure(error, `Listing ${prefix}`, options.signal);
@@ -180,12 +181,27 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
       throw new EiderError('STORE_KEY_INVALID', `The key ${key} is refused: ${PENDING} holds temporary files.`);
     }
     const path = join(this.root, key);
-    const root = await realpath(this.root).catch(absentAs(this.root));
+    const root = await this.realRoot();
     const folder = await this.deepestFolder(dirname(path));
     if (folder !== root && !folder.startsWith(root + sep)) {
       throw new EiderError('STORE_DENIED', `The key ${key} leads out of ${this.description} by a symbolic link.`);
     }
     return path;
+  }
+
+  /**
+   * The real path of the root, which need not exist yet. A file in its place is refused: it would look like an empty store,
+   * and an empty database would be created beside a repository that is only misspelt.
+   */
+  private async realRoot(): Promise<string> {
+    try {
+      const root = await realpath(this.root);
+      if ((await stat(root)).isDirectory()) return root;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return this.root;
+      if (systemCode(error) !== 'ENOTDIR') throw error;
+    }
+    throw new EiderError('STORE_FAILED', `${this.description} cannot be used: a file is where a folder should be.`);
   }
 
   /** The real path of the folder, or of the nearest one above it that exists: the place where new folders would go. */

@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FilesystemObjectStore } from '../../../src/object-store/filesystem/filesystem-object-store.js';
@@ -13,4 +14,26 @@ objectStoreContract('a folder', async () => {
     partSize: 1024 * 1024,
     dispose: () => rm(root, { recursive: true }),
   };
+});
+
+describe('a folder that is a file', () => {
+  let root: string;
+
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), 'eider-folder-'));
+  });
+  afterEach(() => rm(root, { recursive: true }));
+
+  it.each([
+    ['the folder', 'repository'],
+    ['the prefix in it', 'repository/backups'],
+  ])('is refused and not taken for an empty store, where %s is one', async (_, file) => {
+    if (file.includes('/')) await mkdir(join(root, 'repository'));
+    await writeFile(join(root, file), '');
+    const store = new FilesystemObjectStore({ folder: join(root, 'repository'), prefix: 'backups/' });
+    const refused = { code: 'STORE_FAILED', message: expect.stringContaining('a file is where a folder should be') };
+    await expect(store.read('repository.json')).rejects.toMatchObject(refused);
+    await expect(store.head('repository.json')).rejects.toMatchObject(refused);
+    await expect(store.list('').next()).rejects.toMatchObject(refused);
+  });
 });
