@@ -53,6 +53,8 @@ export class BackupScheduler {
       const pause = Math.min(FIRST_RETRY_MS * 2 ** (failures - 1), Math.max(this.config.intervalMs, FIRST_RETRY_MS));
       return new Date(this.#failedAt + pause);
     }
+    // Until then a lost disk would bring back what the restore was to undo: the pre-restore backup is the newest one.
+    if (this.backups.restoredSinceLast) return new Date(now);
     // What a wrong clock dated into the future must not put off the next backup.
     const known = [last === null ? 0 : Date.parse(last.createdAt), this.#checkedAt ?? 0];
     return new Date(Math.max(0, ...known.filter((time) => time <= now)) + this.config.intervalMs);
@@ -86,6 +88,8 @@ export class BackupScheduler {
     try {
       await this.retention.run({ signal });
     } catch (error) {
+      // Left off by a stop: the next run goes on with it.
+      if (signal.aborted) return;
       this.#logger.warn(`retention removed nothing: ${messageOf(error)}`);
     }
   }

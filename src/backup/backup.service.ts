@@ -28,6 +28,7 @@ export class BackupService {
   readonly #capture: ImageCapture;
   #turn: Promise<unknown> = Promise.resolve();
   #running = 0;
+  #restoredSinceLast = false;
   readonly #givenUp = new AbortController();
   #status: Pick<BackupStatus, 'last' | 'failures' | 'lastError' | 'replacedBy'> = {
     last: null,
@@ -50,6 +51,11 @@ export class BackupService {
 
   get status(): BackupStatus {
     return { enabled: this.config.enabled, running: this.#running > 0, ...this.#status };
+  }
+
+  /** Whether the database was replaced by a restore and no backup holds that yet. */
+  get restoredSinceLast(): boolean {
+    return this.#restoredSinceLast;
   }
 
   /** Something that must hold before anything is written to the repository; asked before each backup. */
@@ -96,6 +102,7 @@ export class BackupService {
 
   /** The database was replaced by a restore, which took every backup there is into account: no other writer is ahead. */
   restored(): void {
+    this.#restoredSinceLast = true;
     const { replacedBy } = this.#status;
     if (replacedBy === null) return;
     this.#status = { ...this.#status, replacedBy: null };
@@ -123,6 +130,7 @@ export class BackupService {
       signal.throwIfAborted();
       const outcome = await this.#take(request, progress, signal);
       this.#status = { ...this.#status, failures: 0, lastError: null };
+      this.#restoredSinceLast = false;
       return outcome;
     } catch (error) {
       const failure = isEiderError(error)

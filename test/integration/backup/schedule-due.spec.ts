@@ -111,6 +111,17 @@ describe('the times at which backups are due', () => {
     expect(dueIn()).toBe(INTERVAL);
   });
 
+  it('takes one at once after a restore: the newest backup is of what was replaced', async () => {
+    noteNewest(MINUTE);
+    scheduler.start();
+    await clock.look(MINUTE);
+    expect(await names()).toEqual([]);
+    core.backups.restored();
+    await clock.look(MINUTE);
+    expect(await names()).toEqual(['hesocial-backup-20260101-000200']);
+    expect(dueIn()).toBe(INTERVAL);
+  });
+
   it('tries again after failures with pauses that double, up to the interval', async () => {
     await storeDown();
     scheduler.start();
