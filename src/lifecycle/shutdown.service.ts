@@ -98,7 +98,7 @@ export class ShutdownService {
       return true;
     } catch (error) {
       this.#logger.error(
-        `the last backup failed: ${messageOf(error)} The database file is whole and stays as it is; the next start on this disk ships what is missing.`,
+        `the last backup failed; the database file stays as it is, and the next start on this disk ships what is missing: ${messageOf(error)}`,
       );
       return false;
     }

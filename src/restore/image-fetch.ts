@@ -8,7 +8,11 @@ import { type Damage, ImageReader } from '../repository/image-reader.js';
 import type { ForeignBackup } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { FoundBackup, Repository } from '../repository/repository.js';
+import { systemCode } from '../errors/system-error.js';
 import { writeFully } from '../runtime/write-fully.js';
+
+/** What the file system answers where the folder of the database may not be written to. */
+const NOT_WRITABLE: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM']);
 
 /** Fetches backups into files that nobody has open. */
 export class ImageFetch {
@@ -25,16 +29,22 @@ export class ImageFetch {
    * Writes a backup's database file, and its log beside it, and makes both durable.
    *
    * @param path - must not exist
-   * @throws EiderError BACKUP_DAMAGED, RESTORE_NO_SPACE, STORE_*; what was written is the caller's to remove
+   * @throws EiderError BACKUP_DAMAGED, RESTORE_NO_SPACE, DATABASE_PATH_INVALID, STORE_*; what was written is the caller's to remove
    */
   async fetch(found: FoundBackup, path: string, progress: Progress, signal?: AbortSignal): Promise<void> {
     try {
       if (found.kind === 'eider') await this.#fetchImage(found.manifest, path, progress, signal);
       else await this.#fetchForeign(found.foreign, path, progress, signal);
     } catch (error) {
-      throw messageOf(error).includes('ENOSPC')
-        ? new EiderError('RESTORE_NO_SPACE', `The disk became full while ${path} was written.`, { cause: error })
-        : error;
+      if (messageOf(error).includes('ENOSPC')) {
+        throw new EiderError('RESTORE_NO_SPACE', `The disk became full while ${path} was written.`, { cause: error });
+      }
+      if (NOT_WRITABLE.has(systemCode(error) ?? '')) {
+        throw new EiderError('DATABASE_PATH_INVALID', `${path} cannot be written: ${messageOf(error)}.`, {
+          cause: error,
+        });
+      }
+      throw error;
     }
   }
 
