@@ -28,7 +28,6 @@ export class BackupService {
   readonly #capture: ImageCapture;
   #turn: Promise<unknown> = Promise.resolve();
   #running = 0;
-  #restoredSinceLast = false;
   readonly #givenUp = new AbortController();
   #status: Pick<BackupStatus, 'last' | 'failures' | 'lastError' | 'replacedBy'> = {
     last: null,
@@ -53,9 +52,14 @@ export class BackupService {
     return { enabled: this.config.enabled, running: this.#running > 0, ...this.#status };
   }
 
-  /** Whether the database was replaced by a restore and no backup holds that yet. */
-  get restoredSinceLast(): boolean {
-    return this.#restoredSinceLast;
+  /**
+   * Whether this history has left the newest backup behind, by a restore or by a choice at the start, and no backup holds
+   * it yet. Told by the state file, so that a crash does not forget it.
+   */
+  get leftNewestBehind(): boolean {
+    if (!this.lineage.isKnown) return false;
+    const { saved, head } = this.lineage.state;
+    return saved === null && head !== null;
   }
 
   /** Something that must hold before anything is written to the repository; asked before each backup. */
@@ -102,7 +106,6 @@ export class BackupService {
 
   /** The database was replaced by a restore, which took every backup there is into account: no other writer is ahead. */
   restored(): void {
-    this.#restoredSinceLast = true;
     const { replacedBy } = this.#status;
     if (replacedBy === null) return;
     this.#status = { ...this.#status, replacedBy: null };
@@ -130,7 +133,6 @@ export class BackupService {
       signal.throwIfAborted();
       const outcome = await this.#take(request, progress, signal);
       this.#status = { ...this.#status, failures: 0, lastError: null };
-      this.#restoredSinceLast = false;
       return outcome;
     } catch (error) {
       const failure = isEiderError(error)
