@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { checkConfiguration, CONCERNS } from '../config/configuration.js';
+import { unknownVariables } from '../config/unknown-variables.js';
 import { loadEnvironmentFile } from '../config/environment-file.js';
 import { examineStore } from '../object-store/doctor.js';
 import { OBJECT_STORE, type ObjectStore } from '../object-store/object-store.js';
@@ -24,11 +25,15 @@ export function addCheckCommands(program: Command): void {
         loadEnvironmentFile();
         checkConfiguration(process.env);
         const variables = effectiveVariables();
-        output.result({ valid: true, variables }, () =>
-          formatTable(
-            ['variable', 'value', 'from'],
-            variables.map(({ name, value, set }) => [name, value, set ? 'the environment' : 'the default']),
-          ),
+        const ignored = unknownVariables(process.env);
+        output.result({ valid: true, variables, ignored }, () =>
+          [
+            formatTable(
+              ['variable', 'value', 'from'],
+              variables.map(({ name, value, set }) => [name, value, set ? 'the environment or .env' : 'the default']),
+            ),
+            ...ignored.map((name) => `${name} is no variable of Eider: it is ignored`),
+          ].join('\n'),
         );
       });
     });

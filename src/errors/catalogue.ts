@@ -78,7 +78,7 @@ export const ERRORS = {
   DATABASE_PATH_INVALID: entry(
     500,
     'DUCKDB_PATH cannot be used',
-    'Nothing was changed. The message says why: a folder, no permission, or no such folder.',
+    'Nothing was changed. The message says why: a folder, no permission, a read-only disk, or no such folder.',
   ),
   DATABASE_ENCRYPTED: entry(
     500,

@@ -1,3 +1,4 @@
+import { roomToRestore } from '../restore/restore-plan.js';
 import type { Finding } from './health-report.js';
 
 /** What a look at the database shows. */
@@ -40,7 +41,7 @@ export function assessDatabase(facts: DatabaseFacts): Finding[] {
   if ((facts.connectionMs ?? 0) + (facts.queryMs ?? 0) > SLOW_MS) degraded('a small query took more than a second');
   if (facts.writesPaused !== null) degraded(`writes are paused: ${facts.writesPaused}`);
   if (facts.walBytes > LARGE_WAL) degraded('the write-ahead log cannot be folded: end long transactions');
-  if (facts.diskFreeBytes < facts.bytes + facts.walBytes) {
+  if (facts.diskFreeBytes < roomToRestore(facts.bytes, facts.walBytes)) {
     degraded('the disk has no room for a second copy of the database, which a restore needs');
   }
   return findings;

@@ -3,6 +3,7 @@ import { BackupScheduler } from '../backup/backup-scheduler.js';
 import { BackupService } from '../backup/backup.service.js';
 import { closeDatabase } from '../backup/close-database.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { unknownVariables } from '../config/unknown-variables.js';
 import { CheckpointWatcher } from '../database/checkpoint-watcher.js';
 import { DatabaseService } from '../database/database.service.js';
 import { Migrator } from '../database/migrator.js';
@@ -38,7 +39,7 @@ export class StartupService {
 
   /** Brings the database back where that is needed, opens it and brings its schema up to date. */
   async open(): Promise<void> {
-    this.#warnOfDeprecation();
+    this.#warnOfVariables();
     const outcome = await this.restore.run();
     this.#outcome = outcome;
     if (outcome.newest !== undefined) this.backups.noteNewest(outcome.newest);
@@ -80,7 +81,9 @@ export class StartupService {
     }
   }
 
-  #warnOfDeprecation(): void {
+  #warnOfVariables(): void {
+    for (const name of unknownVariables(process.env))
+      this.#logger.warn(`${name} is no variable of Eider: it is ignored`);
     if (this.config.retentionFromDeprecatedName) {
       this.#logger.warn('BACKUP_RETENTION_DAYS is deprecated: use R2_BACKUP_RETENTION_DAYS');
     }

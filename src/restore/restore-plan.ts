@@ -26,6 +26,11 @@ export interface RestorePlan {
 const MARGIN = 64 * 1024 * 1024;
 const ASSUMED_BYTES_PER_SECOND = 50_000_000;
 
+/** Bytes that must be free for a second copy of a database: folding its log writes the log's content once more. */
+export function roomToRestore(databaseBytes: number, walBytes: number): number {
+  return databaseBytes + 2 * walBytes + MARGIN;
+}
+
 /** Works out a plan. Pure. */
 export function planRestore(
   found: FoundBackup,
@@ -63,8 +68,7 @@ export function planRestore(
     objects: 1 + manifest.extents.length + manifest.packs.length + (wal === null ? 0 : 1),
     bytesToFetch: manifest.bytes.stored,
     databaseBytes: manifest.database.size,
-    // Folding the log writes its content once more.
-    bytesNeeded: manifest.database.size + 2 * (wal?.length ?? 0) + MARGIN,
+    bytesNeeded: roomToRestore(manifest.database.size, wal?.length ?? 0),
     bytesFree: facts.bytesFree,
     estimatedSeconds: Math.ceil(manifest.database.size / speed),
   };
