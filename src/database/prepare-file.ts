@@ -6,6 +6,7 @@ import { makeFolder } from '../runtime/sync-folder.js';
 import { exists } from './database-files.js';
 import { inspectDatabaseFile } from './inspect.js';
 import { upgradeInPlace } from './storage-upgrade.js';
+import { cutTornLogs } from './torn-log.js';
 
 const logger = new Logger('Database');
 
@@ -31,6 +32,9 @@ export async function prepareFile(path: string, now: Date): Promise<'existing' |
       await keepOrphanedLogs(path, now);
       return 'new';
     case 'ok':
+      for (const log of await cutTornLogs(path)) {
+        logger.warn(`a crash left the beginning of a transaction in ${log}, which was never committed; it was cut off`);
+      }
       if (await upgradeInPlace(path, facts.header, now)) {
         logger.log(
           'the file was upgraded to a storage version that carries an identity; the original is kept beside it',

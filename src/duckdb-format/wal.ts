@@ -1,3 +1,5 @@
+import { duckdbChecksum } from './checksum.js';
+
 /**
  * DuckDB's write-ahead log: a header, then frames `u64 size, u64 checksum, payload`. The payload begins with the field id
  * 100 and the type of the entry. Source: `WriteAheadLog::WriteHeader` and `ChecksumWriter` in `write_ahead_log.cpp`.
@@ -125,6 +127,31 @@ export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
     at = end;
   }
   return { lastCommit, commits };
+}
+
+/**
+ * Whether what lies behind the last commit is the beginning of a transaction that was never committed, and holds row groups
+ * that point into the database file.
+ *
+ * No where any frame is damaged: that is no torn end, and a damaged commit marker must not pass for one.
+ *
+ * @param from - where a walk found the last commit to end, or the end of the header
+ * @param size - bytes of the log
+ */
+export function holdsUncommittedRows(read: ReadAt, from: number, size: number): boolean {
+  let rows = false;
+  for (let at = from; at + FRAME_HEAD < size;) {
+    const head = read(at, FRAME_HEAD);
+    const length = head.readBigUInt64LE(0);
+    if (length > BigInt(size - at - FRAME_HEAD)) break;
+    const payload = read(at + FRAME_HEAD, Number(length));
+    if (payload.length < 3 || head.readBigUInt64LE(8) !== duckdbChecksum(payload)) return false;
+    const type = payload[2];
+    if (type === WAL_ENTRY.flush) return false;
+    rows ||= type === WAL_ENTRY.rowGroupData;
+    at += FRAME_HEAD + payload.length;
+  }
+  return rows;
 }
 
 /** The checksum and the payload of a commit marker: what is left of it when its length is damaged. */
