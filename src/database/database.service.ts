@@ -106,16 +106,17 @@ export class DatabaseService {
   async read<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
     return this.#withConnection(
       'read',
-      (connection, check) => inTransaction(connection, check, work, 'READ ONLY'),
+      (session, connection, check) => inTransaction(connection, check, () => work(session), 'READ ONLY'),
       options,
     );
   }
 
-  /** Runs work that writes; each statement commits by itself. Throws DATABASE_READ_ONLY while writes are held off. */
+  /**
+   * Runs work that writes; each statement commits by itself. Throws DATABASE_READ_ONLY while writes are held off, and where
+   * the work leaves a transaction open, which is rolled back.
+   */
   async write<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
-    return this.#gated(() =>
-      this.#withConnection('write', (connection, check) => work(new ConnectionSession(connection, check)), options),
-    );
+    return this.#gated(() => this.#withConnection('write', work, options));
   }
 
   /** Runs work in one transaction: all of it is committed, or none. Throws DATABASE_READ_ONLY while writes are held off. */
@@ -124,7 +125,7 @@ export class DatabaseService {
     const attempt = (): Promise<T> =>
       this.#withConnection(
         'write',
-        (connection, check) => inTransaction(connection, check, work, 'READ WRITE'),
+        (session, connection, check) => inTransaction(connection, check, () => work(session), 'READ WRITE'),
         options,
       );
     for (let left = retries; ; left--) {
@@ -207,7 +208,7 @@ export class DatabaseService {
 
   async #withConnection<T>(
     kind: WorkKind,
-    work: (connection: DuckDBConnection, check: () => void) => Promise<T>,
+    work: (session: Session, connection: DuckDBConnection, check: () => void) => Promise<T>,
     options: QueryOptions,
   ): Promise<T> {
     const pool = this.#pool;
@@ -219,9 +220,12 @@ export class DatabaseService {
         let reusable = false;
         try {
           unit.uses(connection);
-          const result = await work(connection, () => unit.check());
+          const check = (): void => unit.check();
+          const session = new ConnectionSession(connection, check);
+          const result = await work(session, connection, check);
+          if (session.alteredConnection) await refuseOpenTransaction(connection);
           // An interruption that came too late for this work would hit the next one on the same connection.
-          reusable = !unit.signal.aborted;
+          reusable = !unit.signal.aborted && !session.alteredConnection;
           return result;
         } catch (error) {
           if (isFatal(error)) this.#fatal ??= new Error(messageOf(error));
@@ -244,12 +248,12 @@ export class DatabaseService {
 async function inTransaction<T>(
   connection: DuckDBConnection,
   check: () => void,
-  work: (session: Session) => Promise<T>,
+  work: () => Promise<T>,
   mode: 'READ ONLY' | 'READ WRITE',
 ): Promise<T> {
   await connection.run(`BEGIN TRANSACTION ${mode}`);
   try {
-    const result = await work(new ConnectionSession(connection, check));
+    const result = await work();
     check();
     await connection.run('COMMIT');
     return result;
@@ -258,6 +262,17 @@ async function inTransaction<T>(
     await connection.run('ROLLBACK').catch(() => {});
     throw error;
   }
+}
+
+/** Work that began a transaction and did not end it has committed nothing, whatever it believes. */
+async function refuseOpenTransaction(connection: DuckDBConnection): Promise<void> {
+  const open = await connection.run('ROLLBACK').then(
+    () => true,
+    // There is nothing to roll back, as there should not be.
+    () => false,
+  );
+  if (open)
+    throw new Error('the work left a transaction open, which was rolled back: use transaction() in place of BEGIN');
 }
 
 /**

@@ -21,21 +21,34 @@ export interface Session {
   first<T = Record<string, unknown>>(sql: string, params?: SqlParams): Promise<T | undefined>;
 }
 
+/**
+ * Statements that leave a connection other than it was: in a transaction, in another database, with other settings. The
+ * words count in literals and names, too, which costs no more than a new connection.
+ */
+const ALTERS_CONNECTION = /\b(?:begin|start|use|attach|detach|pragma|reset)\b|(?:^|[;\n/])\s*set\b/i;
+
 /** A session on a connection of DuckDB. Results are read whole: an open stream would hold the file open. */
 export class ConnectionSession implements Session {
+  #altered = false;
+
   constructor(
     private readonly connection: DuckDBConnection,
     private readonly beforeStatement: () => void = () => {},
   ) {}
 
+  /** Whether the connection may not be as it was, so that nobody else must get it. */
+  get alteredConnection(): boolean {
+    return this.#altered;
+  }
+
   async run(sql: string, params?: SqlParams): Promise<{ readonly rowsChanged: number }> {
-    this.beforeStatement();
+    this.#before(sql);
     const result = await this.connection.run(sql, mutable(params));
     return { rowsChanged: result.rowsChanged };
   }
 
   async runScript(sql: string): Promise<void> {
-    this.beforeStatement();
+    this.#before(sql);
     const statements = await this.connection.extractStatements(sql);
     for (let index = 0; index < statements.count; index++) {
       this.beforeStatement();
@@ -54,7 +67,7 @@ export class ConnectionSession implements Session {
   }
 
   async all<T = Record<string, unknown>>(sql: string, params?: SqlParams): Promise<T[]> {
-    this.beforeStatement();
+    this.#before(sql);
     const reader = await this.connection.runAndReadAll(sql, mutable(params));
     // The caller names the columns in the statement, so only the caller knows their types.
     return reader.getRowObjectsJS() as T[];
@@ -62,6 +75,11 @@ export class ConnectionSession implements Session {
 
   async first<T = Record<string, unknown>>(sql: string, params?: SqlParams): Promise<T | undefined> {
     return (await this.all<T>(sql, params))[0];
+  }
+
+  #before(sql: string): void {
+    this.beforeStatement();
+    this.#altered ||= ALTERS_CONNECTION.test(sql);
   }
 }
 

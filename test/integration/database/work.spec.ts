@@ -45,6 +45,34 @@ describe('work on the database', () => {
     expect(await database.read((session) => session.first('SELECT 1 FROM t WHERE i = $1', [99]))).toBeUndefined();
   });
 
+  it('that leaves a transaction open fails, and no other work gets into that transaction', async () => {
+    const left = database.write(async (session) => {
+      await session.run('BEGIN TRANSACTION');
+      await session.run('INSERT INTO t VALUES (1, NULL)');
+    });
+    await expect(left).rejects.toThrow('left a transaction open');
+    for (let i = 2; i < 6; i++) await insert(i);
+    await database.close();
+    await database.open();
+    expect(await count()).toBe(4);
+  });
+
+  it('in a transaction of its own that it ends is kept', async () => {
+    await database.write((session) => session.runScript('BEGIN; INSERT INTO t VALUES (1, NULL); COMMIT'));
+    expect(await count()).toBe(1);
+  });
+
+  it.each([['USE memory.main'], ["SET schema = 'memory.main'"], ['/* of mine */ USE memory.main']])(
+    'that goes into another database leaves nobody else there: %s',
+    async (statement) => {
+      await database.write((session) => session.run(statement));
+      for (let i = 1; i < 4; i++) await insert(i);
+      await database.close();
+      await database.open();
+      expect(await count()).toBe(3);
+    },
+  );
+
   it('in a transaction is kept whole or not at all', async () => {
     await database.transaction(async (session) => {
       await session.run('INSERT INTO t VALUES (1, NULL)');
