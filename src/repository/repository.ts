@@ -132,17 +132,23 @@ export class Repository {
     return undefined;
   }
 
-  /** Reserves a name for a backup; false when it is taken. */
+  /**
+   * Reserves a name for a backup; false when it is taken.
+   *
+   * The manifest is looked for once the name is reserved: another process can commit a backup of this name and end its
+   * reservation between the two requests, and its pack would then be overwritten.
+   */
   async reserve(name: string): Promise<boolean> {
-    if ((await this.store.head(manifestKey(name))) !== undefined) return false;
     const body = Buffer.from(`${JSON.stringify({ name, since: this.now().toISOString() })}\n`);
     try {
       await this.store.put(pendingKey(name), body, { ifAbsent: true });
-      return true;
     } catch (error) {
       if (isEiderError(error, 'STORE_EXISTS')) return false;
       throw error;
     }
+    if ((await this.store.head(manifestKey(name))) === undefined) return true;
+    await this.release(name);
+    return false;
   }
 
   /** Marks what is left of a name as no backup, before its manifest goes. Idempotent. */

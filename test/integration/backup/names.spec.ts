@@ -60,3 +60,23 @@ describe('the name of a backup', () => {
     expect((await backUp(core)).name).toBe('hesocial-backup-20260101-000000-2');
   });
 });
+
+describe('a name that two processes reserve at once', () => {
+  beforeEach(async () => {
+    site = await Site.open('bucket');
+    core = await site.populated();
+  });
+  afterEach(async () => site.remove());
+
+  it('belongs to one, also where that one has committed its backup before the other has looked', async () => {
+    const name = 'hesocial-backup-20260101-000000';
+    const late = site.core('late');
+    const pending = site.s3.faults.hold({ operation: 'PutObject', key: /\/pending\// });
+    const reserving = late.repository.reserve(name);
+    await pending.reached;
+    expect((await backUp(core)).name).toBe(name);
+    pending.open();
+    expect(await reserving).toBe(false);
+    expect((await core.repository.list()).pending.size).toBe(0);
+  });
+});
