@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { zstd } from '../../support/zstd.js';
+import { closeDatabase } from '../../../src/backup/close-database.js';
 import { restorePoints } from '../../../src/database/database-files.js';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
@@ -74,6 +75,25 @@ describe('an online restore', () => {
     for (let round = 0; round < 4; round++) made.push((await restore(target.name, true)).restorePoint);
     expect(new Set(made).size).toBe(4);
     expect(await restorePoints(core.database.path)).toEqual(made.slice(2).toReversed());
+  });
+
+  it('is taken back by putting the restore point in place without its state file', async () => {
+    const { restorePoint } = await restore(target.name);
+    await core.write('INSERT INTO guests VALUES (200)');
+    await backUp(core);
+    await closeDatabase(core, true);
+    const { path } = core.database;
+    await mkdir(join(core.folder, 'away'));
+    for (const file of [path, `${path}.eider.json`]) await rename(file, join(core.folder, 'away', basename(file)));
+    await rename(restorePoint ?? '', path);
+    const again = site.core('first', { ...QUICK, R2_RESTORE_ON_CONFLICT: 'local' });
+    expect((await again.boot()).decision).toMatchObject({ action: 'keep', row: 'diverged' });
+    const newest = await backUp(again);
+    expect(newest.fork).toBe(false);
+    await closeDatabase(again, true);
+    const later = site.core('first', QUICK);
+    expect((await later.boot()).decision).toMatchObject({ action: 'keep', row: 'local-up-to-date' });
+    expect(await later.number('SELECT max(id) FROM guests')).toBe(100);
   });
 
   it('is refused while one runs, which goes on undisturbed', async () => {
