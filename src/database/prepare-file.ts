@@ -33,7 +33,7 @@ export async function prepareFile(path: string, now: Date): Promise<'existing' |
       return 'new';
     case 'ok':
       for (const log of await cutTornLogs(path)) {
-        logger.warn(`a crash left the beginning of a transaction in ${log}, which was never committed; it was cut off`);
+        logger.warn(`a crash left the beginning of a transaction that was never committed in ${log}; it was cut off`);
       }
       if (await upgradeInPlace(path, facts.header, now)) {
         logger.log(

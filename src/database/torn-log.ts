@@ -1,14 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { holdsUncommittedRows, parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
+import { hasHarmfulTail } from '../duckdb-format/torn-tail.js';
+import { parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
 import { isMissing } from '../errors/system-error.js';
 import { reading } from './inspect.js';
 
 /**
- * Cuts what a crash left of a transaction off the end of a database's logs, where DuckDB would bring it back by half.
- *
- * DuckDB drops a torn tail, but row groups in it that point into the file are replayed as they are read, before it is known
- * that no commit marker follows: uncommitted rows would be there for good (https://github.com/duckdb/duckdb/pull/25931).
- * Everything else in a log is left to DuckDB.
+ * Cuts what a crash left behind the last commit of a database's logs, where DuckDB would bring half a transaction back or
+ * refuse the file. Everything else in a log is left to DuckDB.
  *
  * @param path - a database that nobody has open, and whose logs were inspected
  * @returns the logs that were cut
@@ -34,7 +32,7 @@ async function cutTornLog(path: string): Promise<boolean> {
     const header = parseWalHeader(read(0, Math.min(size, WAL_HEADER_MOST)));
     if (header === undefined) return false;
     const end = walkWal(read, header.end, size).lastCommit || header.end;
-    if (!holdsUncommittedRows(read, end, size)) return false;
+    if (!hasHarmfulTail(read, end, size)) return false;
     await log.truncate(end);
     await log.sync();
     return true;

@@ -1,5 +1,3 @@
-import { duckdbChecksum } from './checksum.js';
-
 /**
  * DuckDB's write-ahead log: a header, then frames `u64 size, u64 checksum, payload`. The payload begins with the field id
  * 100 and the type of the entry. Source: `WriteAheadLog::WriteHeader` and `ChecksumWriter` in `write_ahead_log.cpp`.
@@ -8,7 +6,7 @@ import { duckdbChecksum } from './checksum.js';
 /** The frame that ends every commit, byte for byte: an entry of type 100 (WAL_FLUSH), which has no fields. */
 export const COMMIT_MARKER = Buffer.from('0500000000000000e7fe7d722fed3d5e640064ffff', 'hex');
 /** Bytes before the payload of a frame. */
-const FRAME_HEAD = 16;
+export const FRAME_HEAD = 16;
 /** Types of entries that matter here. */
 export const WAL_ENTRY = { rowGroupData: 29, version: 98, checkpoint: 99, flush: 100 } as const;
 /** The header is at most this long: 6 fields, varints of at most 10 bytes. */
@@ -127,31 +125,6 @@ export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
     at = end;
   }
   return { lastCommit, commits };
-}
-
-/**
- * Whether what lies behind the last commit is the beginning of a transaction that was never committed, and holds row groups
- * that point into the database file.
- *
- * No where any frame is damaged: that is no torn end, and a damaged commit marker must not pass for one.
- *
- * @param from - where a walk found the last commit to end, or the end of the header
- * @param size - bytes of the log
- */
-export function holdsUncommittedRows(read: ReadAt, from: number, size: number): boolean {
-  let rows = false;
-  for (let at = from; at + FRAME_HEAD < size;) {
-    const head = read(at, FRAME_HEAD);
-    const length = head.readBigUInt64LE(0);
-    if (length > BigInt(size - at - FRAME_HEAD)) break;
-    const payload = read(at + FRAME_HEAD, Number(length));
-    if (payload.length < 3 || head.readBigUInt64LE(8) !== duckdbChecksum(payload)) return false;
-    const type = payload[2];
-    if (type === WAL_ENTRY.flush) return false;
-    rows ||= type === WAL_ENTRY.rowGroupData;
-    at += FRAME_HEAD + payload.length;
-  }
-  return rows;
 }
 
 /** The checksum and the payload of a commit marker: what is left of it when its length is damaged. */

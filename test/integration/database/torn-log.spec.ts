@@ -68,6 +68,17 @@ describe('a log that ends within a transaction', () => {
     expect(await opened(await readFile(path), Buffer.alloc(0))).toEqual(['200001 and 1', '200001 and 1']);
   });
 
+  it.each([16, 100, 5000])(
+    'and is filled up with %i zeros, as after a power loss, holds every commit',
+    async (zeros) => {
+      const { main, wal, commits } = await made(['INSERT INTO guests VALUES (-1)', BULK]);
+      const filled = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.alloc(zeros)]);
+      expect(await opened(main, filled(wal))).toEqual(['300001 and 0', '300001 and 0']);
+      expect(await opened(main, filled(wal.subarray(0, commits[0])))).toEqual(['1 and 0', '1 and 0']);
+      expect(await opened(main, filled(wal.subarray(0, -30)))).toEqual(['1 and 0', '1 and 0']);
+    },
+  );
+
   it.each([1, 3, 12])(
     'is not taken for torn where its commit marker is damaged %i bytes before the end: the commit was acknowledged',
     async (offset) => {
