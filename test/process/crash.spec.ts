@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
 import { TestCore } from '../support/core.js';
@@ -68,6 +69,16 @@ async function killWithin(writer: TestProcess, phase: Phase, durations: CrashMod
   }
 }
 
+/** What went wrong once may not come again, so the files are kept. */
+async function nothingWrong(wrong: readonly string[]): Promise<void> {
+  if (wrong.length > 0) {
+    const kept = await mkdtemp(join(tmpdir(), 'eider-crash-'));
+    await cp(stage.path, kept, { recursive: true });
+    process.stderr.write(`crash test, seed ${SEED}: the files are kept in ${kept}\n`);
+  }
+  expect({ seed: SEED, wrong }).toEqual({ seed: SEED, wrong: [] });
+}
+
 async function killAfter(writer: TestProcess, ms: number): Promise<void> {
   const timer = setTimeout(() => writer.signal('SIGKILL'), ms);
   await writer.exited;
@@ -109,7 +120,7 @@ describe('kill -9', () => {
         await stage.wipe();
         model.wiped();
       }
-      expect({ seed: SEED, wrong }).toEqual({ seed: SEED, wrong: [] });
+      await nothingWrong(wrong);
     }
     for (const name of await listed()) {
       wrong.push(...(await restoreAndCompare(core, model, name)));
@@ -120,7 +131,7 @@ describe('kill -9', () => {
       `crash test, seed ${SEED}: ${ROUNDS} rounds, kills ${JSON.stringify(kills)}, ${wipes} lost disks, ` +
         `${JSON.stringify(model.figures)}, ${verified} backups verified, ${restored} restored\n`,
     );
-    expect({ seed: SEED, wrong }).toEqual({ seed: SEED, wrong: [] });
+    await nothingWrong(wrong);
     expect(kills.writes).toBeGreaterThan(0);
   }, 400_000);
 
