@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /** Options shared by every project: an ESM application compiled by SWC, on Node 20 to 26. */
 const shared = {
   testEnvironment: 'node',
@@ -17,4 +19,6 @@ export default {
     project('process', ['<rootDir>/test/process/**/*.spec.ts']),
   ],
   testTimeout: 60_000,
+  // Much of a test is waiting for a disk or another process, so that two at once pay even on two cores.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
 };

@@ -13,7 +13,7 @@ import { prepareFile } from './prepare-file.js';
 import { isConflict, isFatal } from './query-error.js';
 import { ConnectionSession, type Session } from './session.js';
 import { countTables, type TableCount } from './table-counts.js';
-import { type WorkKind, WorkRegistry } from './work-registry.js';
+import { type UnitOfWork, type WorkKind, WorkRegistry } from './work-registry.js';
 import { WriteGate } from './write-gate.js';
 
 export interface QueryOptions {
@@ -106,7 +106,7 @@ export class DatabaseService {
   async read<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
     return this.#withConnection(
       'read',
-      (session, connection, check) => inTransaction(connection, check, () => work(session), 'READ ONLY'),
+      (session, connection, unit) => inTransaction(connection, unit, () => work(session), 'READ ONLY'),
       options,
     );
   }
@@ -125,7 +125,7 @@ export class DatabaseService {
     const attempt = (): Promise<T> =>
       this.#withConnection(
         'write',
-        (session, connection, check) => inTransaction(connection, check, () => work(session), 'READ WRITE'),
+        (session, connection, unit) => inTransaction(connection, unit, () => work(session), 'READ WRITE'),
         options,
       );
     for (let left = retries; ; left--) {
@@ -208,7 +208,7 @@ export class DatabaseService {
 
   async #withConnection<T>(
     kind: WorkKind,
-    work: (session: Session, connection: DuckDBConnection, check: () => void) => Promise<T>,
+    work: (session: Session, connection: DuckDBConnection, unit: UnitOfWork) => Promise<T>,
     options: QueryOptions,
   ): Promise<T> {
     const pool = this.#pool;
@@ -220,9 +220,9 @@ export class DatabaseService {
         let reusable = false;
         try {
           unit.uses(connection);
-          const check = (): void => unit.check();
-          const session = new ConnectionSession(connection, check);
-          const result = await work(session, connection, check);
+          const session = new ConnectionSession(connection, () => unit.check());
+          const result = await work(session, connection, unit);
+          unit.concludes();
           if (session.alteredConnection) await refuseOpenTransaction(connection);
           // An interruption that came too late for this work would hit the next one on the same connection.
           reusable = !unit.signal.aborted && !session.alteredConnection;
@@ -247,17 +247,19 @@ export class DatabaseService {
 
 async function inTransaction<T>(
   connection: DuckDBConnection,
-  check: () => void,
+  unit: UnitOfWork,
   work: () => Promise<T>,
   mode: 'READ ONLY' | 'READ WRITE',
 ): Promise<T> {
   await connection.run(`BEGIN TRANSACTION ${mode}`);
   try {
     const result = await work();
-    check();
+    unit.check();
+    unit.concludes();
     await connection.run('COMMIT');
     return result;
   } catch (error) {
+    unit.concludes();
     // A failed statement has ended the transaction already; then there is nothing to roll back.
     await connection.run('ROLLBACK').catch(() => {});
     throw error;

@@ -9,6 +9,12 @@ export interface WorkBounds {
   readonly signal: AbortSignal | undefined;
 }
 
+/**
+ * DuckDB forgets an interruption when a statement begins, and one that was handed to it may not have begun yet: an
+ * interruption is repeated so often, ms, until the work has ended.
+ */
+const REPEAT_MS = 20;
+
 /** Whether work may change the database. */
 export type WorkKind = 'read' | 'write';
 
@@ -17,6 +23,7 @@ export class UnitOfWork {
   readonly #stop = new AbortController();
   #connection: DuckDBConnection | undefined;
   #interruption: Interruption | undefined;
+  #repeat: NodeJS.Timeout | undefined;
 
   constructor(readonly kind: WorkKind) {}
 
@@ -36,10 +43,17 @@ export class UnitOfWork {
     this.check();
   }
 
+  /** From now on an interruption comes too late: what follows is a COMMIT or a ROLLBACK, which must have one outcome. */
+  concludes(): void {
+    this.#connection = undefined;
+  }
+
   interrupt(why: Interruption): void {
-    this.#interruption ??= why;
+    if (this.#stop.signal.aborted) return;
+    this.#interruption = why;
     this.#stop.abort(new Error('Interrupted'));
     this.#connection?.interrupt();
+    this.#repeat = setInterval(() => this.#connection?.interrupt(), REPEAT_MS);
   }
 
   /** Runs the work within its bounds, waiting for a connection included. Failures are told in Eider's words. */
@@ -56,7 +70,8 @@ export class UnitOfWork {
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
-      this.#connection = undefined;
+      this.concludes();
+      clearInterval(this.#repeat);
     }
   }
 }

@@ -7,6 +7,12 @@ import { databaseAt, gate, lockIsListed, testFolder } from './open-database.js';
 /** Runs until it is interrupted. */
 const ENDLESS = 'SELECT count(*) FROM range(100000000000000) WHERE range % 7 = 3';
 
+/** Does something after so many turns of the event loop. */
+function afterTurns(turns: number, action: () => void): void {
+  if (turns === 0) action();
+  else setImmediate(() => afterTurns(turns - 1, action));
+}
+
 describe('work on the database', () => {
   let folder: Awaited<ReturnType<typeof testFolder>>;
   let path: string;
@@ -144,6 +150,43 @@ describe('work on the database', () => {
       { signal: stop.signal },
     );
     await expect(query).rejects.toMatchObject(cancelled);
+  });
+
+  it('is cancelled even where its statement only now begins, when DuckDB forgets an interruption', async () => {
+    for (let round = 0; round < 50; round++) {
+      const stop = new AbortController();
+      const query = database.read(
+        (session) => {
+          const rows = session.all(ENDLESS);
+          stop.abort();
+          return rows;
+        },
+        { signal: stop.signal, timeoutMs: 0 },
+      );
+      await expect(query).rejects.toMatchObject({ code: 'QUERY_CANCELLED' });
+    }
+  });
+
+  it('is committed or interrupted, never both', async () => {
+    const rounds = 100;
+    let committed = 0;
+    for (let round = 0; round < rounds; round++) {
+      const stop = new AbortController();
+      const done = database.transaction(
+        async (session) => {
+          afterTurns(round ** 2, () => stop.abort());
+          await session.run('INSERT INTO t VALUES ($1, NULL)', [round]);
+        },
+        { signal: stop.signal },
+      );
+      await done.then(
+        () => committed++,
+        (error: unknown) => expect(error).toMatchObject({ code: 'QUERY_CANCELLED' }),
+      );
+    }
+    expect(committed).toBeGreaterThan(0);
+    expect(committed).toBeLessThan(rounds);
+    expect(await count()).toBe(committed);
   });
 
   it('waits for a free connection, within its time, and leaves the queue when that is over', async () => {
