@@ -1,11 +1,17 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
 import { EiderError } from '../errors/eider-error.js';
 import type { Clock } from '../runtime/clock.js';
 import { quoteIdentifier } from './catalog-name.js';
 import type { Engine } from './engine.js';
 import { isCheckpointBlocked } from './query-error.js';
+import type { WriteGate } from './write-gate.js';
 
 /** Pause between two tries of a checkpoint that other transactions are in the way of, ms. */
 const RETRY_MS = 20;
+/** How long new writes wait for those under way to end, so that a checkpoint can run, ms. Doubled with each try. */
+const DRAIN_MS = 250;
+/** For each ms that writes were made to wait in vain, so many are theirs before the next try. */
+const REST_FACTOR = 2;
 
 /** Who may make a checkpoint, and when. */
 export class CheckpointControl {
@@ -20,12 +26,16 @@ export class CheckpointControl {
 
   constructor(
     private readonly engine: Engine,
+    private readonly writeGate: WriteGate,
     private readonly clock: Clock,
   ) {}
 
   /**
    * Folds the log with a plain CHECKPOINT. Never FORCE, which spins and stops every new transaction while an old reader
    * is open, and never `PRAGMA force_checkpoint`, which can leave a file that does not open.
+   *
+   * Writes wait meanwhile: DuckDB 1.5.6 lets a DELETE commit while a checkpoint runs, and may then leave a file that does
+   * not open any more (duckdb#25970); docs/adr has the figures.
    *
    * @param timeoutMs - how long to try while transactions are in the way; waiting for holds does not count
    * @returns false when transactions were in the way until the end
@@ -97,18 +107,31 @@ export class CheckpointControl {
     const deadline = this.clock.monotonicMs() + timeoutMs;
     const connection = await this.engine.connect();
     try {
-      for (;;) {
+      for (let drainMs = DRAIN_MS; ;) {
+        const leftMs = Math.max(0, deadline - this.clock.monotonicMs());
+        const letIn = await this.writeGate.exclude(Math.min(drainMs, leftMs));
         try {
-          await connection.run(`CHECKPOINT ${quoteIdentifier(this.engine.catalog)}`);
-          return true;
-        } catch (error) {
-          if (!isCheckpointBlocked(error)) throw error;
-          if (this.#closing || this.clock.monotonicMs() >= deadline) return false;
-          await this.clock.sleep(RETRY_MS);
+          if (letIn !== undefined && (await this.#fold(connection))) return true;
+        } finally {
+          letIn?.();
         }
+        const pauseMs = letIn === undefined ? drainMs * REST_FACTOR : RETRY_MS;
+        if (this.#closing || this.clock.monotonicMs() + pauseMs > deadline) return false;
+        await this.clock.sleep(pauseMs);
+        if (letIn === undefined) drainMs *= 2;
       }
     } finally {
       connection.closeSync();
+    }
+  }
+
+  async #fold(connection: DuckDBConnection): Promise<boolean> {
+    try {
+      await connection.run(`CHECKPOINT ${quoteIdentifier(this.engine.catalog)}`);
+      return true;
+    } catch (error) {
+      if (isCheckpointBlocked(error)) return false;
+      throw error;
     }
   }
 

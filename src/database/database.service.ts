@@ -79,7 +79,7 @@ export class DatabaseService {
       const engine = await Engine.open(this.path, isNew, this.config);
       this.#engine = engine;
       this.#pool = new ConnectionPool(engine, this.config.poolSize);
-      this.#checkpoints = new CheckpointControl(engine, this.clock);
+      this.#checkpoints = new CheckpointControl(engine, this.writeGate, this.clock);
       this.#fatal = undefined;
       this.#work.reopen();
     });
@@ -116,21 +116,19 @@ export class DatabaseService {
    * the work leaves a transaction open, which is rolled back.
    */
   async write<T>(work: (session: Session) => Promise<T>, options: QueryOptions = {}): Promise<T> {
-    return this.#gated(() => this.#withConnection('write', work, options));
+    return this.#withConnection('write', work, options);
   }
 
   /** Runs work in one transaction: all of it is committed, or none. Throws DATABASE_READ_ONLY while writes are held off. */
   async transaction<T>(work: (session: Session) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    const { retries = 0, whilePaused = false } = options;
-    const attempt = (): Promise<T> =>
-      this.#withConnection(
-        'write',
-        (session, connection, unit) => inTransaction(connection, unit, () => work(session), 'READ WRITE'),
-        options,
-      );
+    const { retries = 0 } = options;
     for (let left = retries; ; left--) {
       try {
-        return whilePaused ? await attempt() : await this.#gated(attempt);
+        return await this.#withConnection(
+          'write',
+          (session, connection, unit) => inTransaction(connection, unit, () => work(session), 'READ WRITE'),
+          options,
+        );
       } catch (error) {
         if (left <= 0 || !isConflict(error)) throw error;
         await this.clock.sleep(conflictPause(retries - left));
@@ -197,44 +195,48 @@ export class DatabaseService {
     return this.#checkpoints;
   }
 
-  async #gated<T>(work: () => Promise<T>): Promise<T> {
-    const leave = this.writeGate.enter();
-    try {
-      return await work();
-    } finally {
-      leave();
-    }
-  }
-
   async #withConnection<T>(
     kind: WorkKind,
     work: (session: Session, connection: DuckDBConnection, unit: UnitOfWork) => Promise<T>,
-    options: QueryOptions,
+    options: TransactionOptions,
   ): Promise<T> {
     const pool = this.#pool;
     if (pool === undefined || this.#engine === undefined) throw closed();
-    const bounds = { timeoutMs: options.timeoutMs ?? this.config.queryTimeoutMs, signal: options.signal };
+    const { timeoutMs = this.config.queryTimeoutMs, signal, whilePaused: whileClosed = false } = options;
     return this.#work.run(kind, (unit) =>
-      unit.within(bounds, async () => {
-        const connection = await pool.take(unit.signal);
-        let reusable = false;
+      unit.within({ timeoutMs, signal }, async () => {
+        const leave = kind === 'write' ? await this.writeGate.enter({ whileClosed, signal: unit.signal }) : undefined;
         try {
-          unit.uses(connection);
-          const session = new ConnectionSession(connection, () => unit.check());
-          const result = await work(session, connection, unit);
-          unit.concludes();
-          if (session.alteredConnection) await refuseOpenTransaction(connection);
-          // An interruption that came too late for this work would hit the next one on the same connection.
-          reusable = !unit.signal.aborted && !session.alteredConnection;
-          return result;
-        } catch (error) {
-          if (isFatal(error)) this.#fatal ??= new Error(messageOf(error));
-          throw error;
+          return await this.#onConnection(pool, work, unit);
         } finally {
-          pool.give(connection, reusable);
+          leave?.();
         }
       }),
     );
+  }
+
+  async #onConnection<T>(
+    pool: ConnectionPool,
+    work: (session: Session, connection: DuckDBConnection, unit: UnitOfWork) => Promise<T>,
+    unit: UnitOfWork,
+  ): Promise<T> {
+    const connection = await pool.take(unit.signal);
+    let reusable = false;
+    try {
+      unit.uses(connection);
+      const session = new ConnectionSession(connection, () => unit.check());
+      const result = await work(session, connection, unit);
+      unit.concludes();
+      if (session.alteredConnection) await refuseOpenTransaction(connection);
+      // An interruption that came too late for this work would hit the next one on the same connection.
+      reusable = !unit.signal.aborted && !session.alteredConnection;
+      return result;
+    } catch (error) {
+      if (isFatal(error)) this.#fatal ??= new Error(messageOf(error));
+      throw error;
+    } finally {
+      pool.give(connection, reusable);
+    }
   }
 
   /** Opening and closing follow one another. */

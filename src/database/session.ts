@@ -27,6 +27,9 @@ export interface Session {
  */
 const ALTERS_CONNECTION = /\b(?:begin|start|use|attach|detach|pragma|reset)\b|(?:^|[;\n/])\s*set\b/i;
 
+/** A checkpoint beside other writes may leave a file that does not open any more: duckdb#25970. A help, no wall. */
+const FOLDS_LOG = /(?:^|;)\s*(?:(?:force\s+)?checkpoint|pragma\s+(?:force_)?checkpoint)\b/i;
+
 /** A session on a connection of DuckDB. Results are read whole: an open stream would hold the file open. */
 export class ConnectionSession implements Session {
   #altered = false;
@@ -79,6 +82,7 @@ export class ConnectionSession implements Session {
 
   #before(sql: string): void {
     this.beforeStatement();
+    if (FOLDS_LOG.test(sql)) throw new Error('CHECKPOINT must run beside no write: call DatabaseService.checkpoint()');
     this.#altered ||= ALTERS_CONNECTION.test(sql);
   }
 }

@@ -117,6 +117,11 @@ export class TestCore {
   }
 
   /** Runs statements that write, one after the other. */
+  /** A checkpoint that Eider does not know of: the comment hides it. */
+  async foreignCheckpoint(): Promise<void> {
+    await this.write('/* unseen */ CHECKPOINT');
+  }
+
   async write(...statements: string[]): Promise<void> {
     for (const statement of statements) await this.database.write((session) => session.run(statement));
   }

@@ -143,13 +143,14 @@ describe('a CHECKPOINT by a user while a backup copies', () => {
     const first = site.s3.faults.hold(PACK);
     const taking = backUp(core);
     await first.reached;
-    await core.write('INSERT INTO guests VALUES (-1)', 'CHECKPOINT');
+    await core.write('INSERT INTO guests VALUES (-1)');
+    await core.foreignCheckpoint();
     const second = site.s3.faults.hold(PACK);
     first.open();
     await second.reached;
     // The user tries again, in vain: the second copy is guarded.
     await core.write('INSERT INTO guests VALUES (-2)');
-    await expect(core.write('CHECKPOINT')).rejects.toThrow('Cannot CHECKPOINT');
+    await expect(core.foreignCheckpoint()).rejects.toThrow('Cannot CHECKPOINT');
     second.open();
     const manifest = await taking;
     const keys = site.s3.state.keys().filter((key) => key.endsWith('.duckdb.zst'));
@@ -169,7 +170,7 @@ describe('a CHECKPOINT by a user while a backup copies', () => {
     const before = core.database.files.header().iteration;
     const log = core.database.files.wal()?.size;
     let ended = false;
-    const checkpoint = core.write('CHECKPOINT').then(() => (ended = true));
+    const checkpoint = core.foreignCheckpoint().then(() => (ended = true));
     // The checkpoint begins by marking the log.
     while (core.database.files.wal()?.size === log && !ended) await new Promise((resolve) => setImmediate(resolve));
     expect(ended).toBe(false);

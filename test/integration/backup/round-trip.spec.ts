@@ -64,7 +64,8 @@ describe('a full backup', () => {
   });
 
   it('takes the log along where a transaction keeps it from being folded', async () => {
-    await core.write('CHECKPOINT', "INSERT INTO guests VALUES (-1, 'late')");
+    await core.database.checkpoint();
+    await core.write("INSERT INTO guests VALUES (-1, 'late')");
     let finish = (): void => {};
     const finished = new Promise<void>((resolve) => (finish = resolve));
     let begun = (): void => {};

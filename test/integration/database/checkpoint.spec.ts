@@ -64,6 +64,37 @@ describe('checkpoints', () => {
     expect(await retried).toBe(true);
   });
 
+  it('wait for the writes under way, which DuckDB does not, and are given up where those do not end', async () => {
+    await insert(10);
+    const deleted = gate();
+    const end = gate();
+    const open = database.transaction(async (session) => {
+      await session.run('DELETE FROM t WHERE i = 5');
+      deleted.open();
+      await end.opened;
+    });
+    await deleted.opened;
+    const before = await database.position();
+    expect(await database.checkpoint({ timeoutMs: 30 })).toBe(false);
+    // Nobody waits for a checkpoint that was given up.
+    await insert(1);
+    const checkpoint = database.checkpoint({ timeoutMs: 30_000 });
+    end.open();
+    await open;
+    expect(await checkpoint).toBe(true);
+    expect(await database.position()).toEqual({ iteration: before.iteration + 1, offset: 0 });
+  });
+
+  it.each(['CHECKPOINT', 'force checkpoint', 'SELECT 1;\n CHECKPOINT', 'PRAGMA force_checkpoint'])(
+    'are not for the application, which is told what to call: %s',
+    async (sql) => {
+      const remedy = 'call DatabaseService.checkpoint()';
+      await expect(database.write((session) => session.run(sql))).rejects.toThrow(remedy);
+      await expect(database.write((session) => session.runScript(sql))).rejects.toThrow(remedy);
+      await database.write((session) => session.run("INSERT INTO t VALUES (1, 'at the checkpoint')"));
+    },
+  );
+
   it('wait while they are held, also for those who hold them later', async () => {
     const { iteration } = await database.position();
     const first = await database.holdCheckpoints();
@@ -85,7 +116,7 @@ describe('checkpoints', () => {
     const before = await database.position();
     await database.guardCheckpoint(async () => {
       await insert();
-      await expect(database.write((session) => session.run('CHECKPOINT'))).rejects.toThrow('Cannot CHECKPOINT');
+      await expect(database.write((session) => session.run('/* */ CHECKPOINT'))).rejects.toThrow('Cannot CHECKPOINT');
       expect(await database.checkpoint({ timeoutMs: 50 })).toBe(false);
     });
     const after = await database.position();

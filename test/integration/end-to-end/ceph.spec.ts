@@ -77,7 +77,8 @@ describeReal(`a whole round with a real S3 store (${REAL_BUCKET})`, () => {
   it('commits that a transaction kept in the log come back too, and what was not committed does not', async () => {
     const core = machine('first');
     await booked(core);
-    await core.write('CHECKPOINT', "UPDATE bookings SET guest = 'late' WHERE id = 7");
+    await core.database.checkpoint();
+    await core.write("UPDATE bookings SET guest = 'late' WHERE id = 7");
     const content = await core.number(CONTENT);
     let name = '';
     const given = core.database.transaction(async (session) => {

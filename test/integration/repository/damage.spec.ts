@@ -29,7 +29,8 @@ async function begin(adapter: Adapter): Promise<void> {
   site = await Site.open(adapter);
   core = await site.populated('first', 5_000);
   older = await backUp(core);
-  await core.write('CREATE TABLE log AS SELECT md5(range::VARCHAR) AS text FROM range(20000)', 'CHECKPOINT');
+  await core.write('CREATE TABLE log AS SELECT md5(range::VARCHAR) AS text FROM range(20000)');
+  await core.database.checkpoint();
   await core.write('INSERT INTO guests VALUES (-1)');
   manifest = await core.database.transaction(async (session) => {
     await session.run('UPDATE guests SET id = id WHERE id = 3');

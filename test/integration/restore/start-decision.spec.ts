@@ -108,7 +108,8 @@ describe.each(ADAPTERS)('a start with a repository in a %s', (adapter) => {
     for (const file of files) await copyFile(file, `${file}.snapshot`);
     const again = site.core();
     await again.boot();
-    await again.write('INSERT INTO guests VALUES (100)', 'CHECKPOINT');
+    await again.write('INSERT INTO guests VALUES (100)');
+    await again.database.checkpoint();
     const newest = await backUp(again);
     await stop(again, true);
     for (const file of files) await copyFile(`${file}.snapshot`, file);
@@ -206,7 +207,8 @@ describe('a start', () => {
       const bytes = await readFile(first.database.path);
       const core = site.core('elsewhere', { DUCKDB_PATH: first.database.path });
       await core.database.open();
-      await core.write('INSERT INTO guests VALUES (100)', 'CHECKPOINT');
+      await core.write('INSERT INTO guests VALUES (100)');
+      await core.database.checkpoint();
       await core.database.close();
       expect((await readFile(first.database.path)).equals(bytes)).toBe(false);
       await expect(site.core().boot()).rejects.toMatchObject({ code: 'RESTORE_CONFLICT' });
