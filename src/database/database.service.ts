@@ -30,7 +30,7 @@ export interface TransactionOptions extends QueryOptions {
 }
 
 /** How long queries may take to end once they were interrupted, ms. */
-const INTERRUPT_MS = 10_000;
+const INTERRUPT_MS = 5_000;
 
 /** The open database: what the rest of the application uses. */
 @Injectable()
@@ -86,13 +86,19 @@ export class DatabaseService {
   }
 
   /**
-   * Closes the database: new work is refused, work under way is waited for and then interrupted. Idempotent.
+   * Closes the database: new work is refused, work under way is waited for and then interrupted. Throws where work does not
+   * end even so; the database is in use then as before. Idempotent.
    */
   async close(): Promise<void> {
     await this.#change(async () => {
       const engine = this.#engine;
       if (engine === undefined) return;
-      await this.#work.end(this.config.writeDrainTimeoutMs, INTERRUPT_MS);
+      try {
+        await this.#work.end(this.config.writeDrainTimeoutMs, INTERRUPT_MS);
+      } catch (error) {
+        this.#work.reopen();
+        throw error;
+      }
       this.#engine = undefined;
       await this.#checkpoints?.close();
       this.#pool?.close();

@@ -89,6 +89,8 @@ export class OnlineRestore {
 
   async #rollBack(swap: DatabaseSwap | undefined, reason: unknown): Promise<void> {
     this.#logger.error(`the restore failed and is taken back: ${messageOf(reason)}`);
+    // It could not be closed: nothing was touched, and it is in use as before.
+    if (swap === undefined && this.database.isOpen) return;
     try {
       await this.database.close();
       // A swap that failed has taken itself back, unless that failed, too: opening would then create an empty database.

@@ -115,6 +115,17 @@ describe('an online restore that fails', () => {
     await expectUnharmed();
   });
 
+  it('at the look at every table afterwards', async () => {
+    // A macro of the application in the place of the function that lists them.
+    await migrations(`CREATE MACRO duckdb_tables() AS TABLE
+      SELECT '' AS schema_name, '' AS table_name, error('the tables cannot be listed') AS database_name`);
+    await expect(restore()).rejects.toMatchObject({
+      code: 'RESTORE_FAILED',
+      message: expect.stringContaining('the tables cannot be listed'),
+    });
+    await expectUnharmed();
+  });
+
   it('when it is cancelled', async () => {
     const gate = site.s3.faults.hold(PACK);
     const abort = new AbortController();
@@ -131,6 +142,21 @@ describe('an online restore that fails', () => {
     await mkdir(`${core.database.path}.eider-swap.json.tmp`);
     await expect(restore(true)).rejects.toMatchObject({ code: 'RESTORE_FAILED' });
     execFileSync('rmdir', [`${core.database.path}.eider-swap.json.tmp`]);
+    await expectUnharmed();
+  });
+
+  it('when the database cannot be closed, since something goes on although it was interrupted', async () => {
+    await core.close();
+    core = site.core('first', { WRITE_DRAIN_TIMEOUT_MS: '100' }, { sqlFolder });
+    await core.boot();
+    let end = (): void => {};
+    const busy = core.database.read(() => new Promise<void>((resolve) => (end = resolve)));
+    await expect(restore(true)).rejects.toMatchObject({
+      code: 'RESTORE_FAILED',
+      message: expect.stringContaining('did not end although they were interrupted'),
+    });
+    end();
+    await expect(busy).rejects.toMatchObject({ code: 'DATABASE_CLOSED' });
     await expectUnharmed();
   });
 
@@ -187,6 +213,28 @@ describe('an online restore', () => {
       .restore(await core.restores.find({ backup: bad.name }), { force: true })
       .catch((error: unknown) => error);
     expect(failure).toMatchObject({ code: 'RESTORE_FAILED' });
+    await expectUnharmed();
+  });
+
+  it('that cannot be taken back names both failures and the files, and the next start can', async () => {
+    await begin();
+    const gate = site.s3.faults.hold(PACK);
+    const restoring = restore(true);
+    await gate.reached;
+    const name = (await readdir(core.folder)).find((file) => file.includes('restoring')) ?? '';
+    // A folder where the new database would be put back to. The migration that makes it fails.
+    const obstacle = join(core.folder, name);
+    await migrations(`COPY (SELECT 1 AS a, 2 AS b) TO '${obstacle}' (PARTITION_BY a); SELECT no_such_function()`);
+    gate.open();
+    await expect(restoring).rejects.toMatchObject({
+      code: 'RESTORE_ROLLBACK_FAILED',
+      message: expect.stringMatching(/0001-test.*could not be put back.*restore-point-/s),
+    });
+    await expect(contentOf(core)).rejects.toMatchObject({ code: 'DATABASE_CLOSED' });
+    await core.close();
+    await migrations();
+    core = site.core('first', {}, { sqlFolder });
+    await core.boot();
     await expectUnharmed();
   });
 
