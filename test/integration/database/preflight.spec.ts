@@ -28,6 +28,7 @@ describe('a database path that cannot be used', () => {
     const database = databaseAt(path);
     await database.open();
     await database.write((session) => session.run('CREATE TABLE t AS FROM range(1000)'));
+    await database.checkpoint();
     for (const statement of statements) await database.write((session) => session.run(statement));
     await database.close();
     return readFile(path);
@@ -85,7 +86,7 @@ describe('a database path that cannot be used', () => {
     ['the first database header', 4096 + 30],
     ['the second database header', 8192 + 30],
   ])('is told: a flipped bit in %s', async (_name, offset) => {
-    const bytes = await makeDatabase(['CHECKPOINT', 'INSERT INTO t VALUES (1)']);
+    const bytes = await makeDatabase(['INSERT INTO t VALUES (1)']);
     bytes[offset] = (bytes[offset] ?? 0) ^ 1;
     await writeFile(path, bytes);
     await refusedWith('unreadable', 'DATABASE_CORRUPT', /damaged|not a usable database/);

@@ -164,7 +164,7 @@ describe('one backup', () => {
       expect([answer.status, answer.body]).toEqual([204, undefined]);
     }
     const left = await readdir(service.repository, { recursive: true });
-    expect(left.filter((file) => file.includes(first.name) || file.includes(second.name))).toEqual([]);
+    expect(left.filter((file) => file.includes(`${first.name}.`) || file.includes(`${second.name}.`))).toEqual([]);
   });
 
   test('that is the newest is not deleted', async () => {
