@@ -7,6 +7,8 @@ export interface BackupRequest {
   readonly label?: string | undefined;
   /** Kept whatever its age. */
   readonly pinned?: boolean | undefined;
+  /** Takes a full backup whatever the newest one is. */
+  readonly full?: boolean | undefined;
   /** Nothing is uploaded when the newest backup holds the same commits. */
   readonly onlyIfChanged?: boolean;
   /** How long to try to fold the write-ahead log first, ms. */

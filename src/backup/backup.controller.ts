@@ -47,8 +47,7 @@ export class BackupController {
     @Body({ schema: backupBodySchema }) body: BackupBody,
   ): Promise<BackupView | Operation> {
     const started = this.operations.start('backup', async (progress, signal) => {
-      const { label, pinned } = body;
-      const { manifest } = await this.backups.create({ trigger: 'manual', label, pinned }, progress, signal);
+      const { manifest } = await this.backups.create({ trigger: 'manual', ...body }, progress, signal);
       auditNote(request, { backup: manifest.name });
       return { source: 'eider' as const, ...manifest };
     });

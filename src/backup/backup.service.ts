@@ -1,13 +1,14 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import type { Compression } from '../block-pool/codec.js';
 import { DatabaseService } from '../database/database.service.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { isOwnBackup, knowsNewest } from '../lineage/known-history.js';
 import { Lineage } from '../lineage/lineage.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { nextBackupName, formatBackupName } from '../repository/backup-name.js';
-import { fullPackKey, walKey } from '../repository/keys.js';
+import { blocksKey, fullPackKey, walKey } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
@@ -15,11 +16,23 @@ import { Repository } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
 import type { BackupOutcome, BackupRequest, BackupStatus, CreatedBackup } from './backup-request.js';
+import { BaseBackup } from './base-backup.js';
+import { reasonForFull } from './full-or-incremental.js';
 import { type CapturedImage, ImageCapture } from './image-capture.js';
 import { describeBackup } from './manifest-builder.js';
 
 /** How long a backup tries to fold the log before it takes the log along, ms. */
 const CHECKPOINT_TIMEOUT_MS = 2_000;
+
+const DAY_MS = 86_400_000;
+
+/** What is wrong with the newest backup itself, rather than with the store. */
+const UNUSABLE_BASE: ReadonlySet<string> = new Set([
+  'MANIFEST_CORRUPT',
+  'EXTENT_CORRUPT',
+  'BACKUP_DAMAGED',
+  'BACKUP_NOT_FOUND',
+]);
 
 /** Takes backups of the open database, one at a time. */
 @Injectable()
@@ -45,7 +58,7 @@ export class BackupService {
     private readonly clock: Clock,
     pool: BlockPool,
   ) {
-    this.#capture = new ImageCapture(database, repository.store, pool);
+    this.#capture = new ImageCapture(database, repository, pool);
   }
 
   get status(): BackupStatus {
@@ -162,15 +175,13 @@ export class BackupService {
     }
     await this.database.checkpoint({ timeoutMs: request.checkpointTimeoutMs ?? CHECKPOINT_TIMEOUT_MS });
     const captureStarted = this.clock.monotonicMs();
-    const { name, image } = await this.#captureReserved(request, listing, progress, signal);
+    const base = await this.#untilGivenUp(this.#base(request, listing));
+    const { name, image } = await this.#captureReserved(request, listing, base, progress, signal);
     progress.step('commit');
-    let added = image.pack.length + (image.wal?.stored ?? 0);
-    for (const extent of image.extents) added += await this.#untilGivenUp(this.repository.putExtent(extent));
     const manifest = describeBackup({
       name,
       image,
       request,
-      added,
       config: this.config,
       state: this.lineage.state,
       now: this.clock.now(),
@@ -196,6 +207,7 @@ export class BackupService {
 
   async #committed(manifest: Manifest, position: FilePosition): Promise<void> {
     await this.lineage.saved(manifest.name, position);
+    await this.repository.cacheOnly(manifest);
     this.#status = { ...this.#status, last: summaryOf(manifest) };
     this.#logger.log(
       `${manifest.trigger} backup ${manifest.name}: ${manifest.database.size} bytes read, ${manifest.bytes.added} added, in ${manifest.durations.totalMs} ms`,
@@ -237,9 +249,35 @@ export class BackupService {
     return undefined;
   }
 
+  get #compression(): Compression {
+    return this.config.compress ? 'zstd' : 'none';
+  }
+
+  /** The newest backup, where the next one may build on it; a full one is taken where it cannot. */
+  async #base(request: BackupRequest, listing: Listing): Promise<BaseBackup | undefined> {
+    if (request.full === true) return undefined;
+    try {
+      const manifest = await this.repository.newest(listing.backups);
+      if (manifest === undefined) return undefined;
+      const base = new BaseBackup(manifest, this.repository);
+      const facts = { manifest, usedBytes: await base.usedBytes(), sizes: listing.objects };
+      const { fullEveryMs, retentionDays } = this.config;
+      const retentionMs = retentionDays === 0 ? undefined : retentionDays * DAY_MS;
+      const rules = { compression: this.#compression, fullEveryMs, retentionMs };
+      const reason = reasonForFull(facts, rules, this.clock.now());
+      if (reason === undefined) return base;
+      this.#logger.log(`a full backup is taken: ${reason}`);
+    } catch (error) {
+      if (!isEiderError(error) || !UNUSABLE_BASE.has(error.code)) throw error;
+      this.#logger.warn(`a full backup is taken, since the newest one cannot be built on: ${error.message}`);
+    }
+    return undefined;
+  }
+
   async #captureReserved(
     request: BackupRequest,
     listing: Listing,
+    base: BaseBackup | undefined,
     progress: Progress,
     signal: AbortSignal,
   ): Promise<{ name: string; image: CapturedImage }> {
@@ -247,24 +285,28 @@ export class BackupService {
     try {
       const first = await this.#untilGivenUp(this.#reserve(request, listing));
       try {
-        return { name: first, image: await this.#captureInto(first, progress, signal) };
+        return { name: first, image: await this.#captureInto(first, base, progress, signal) };
       } catch (error) {
         if (!isEiderError(error, 'BACKUP_IMAGE_CHANGED')) throw error;
         this.#logger.warn(`${error.message} It is copied again, with checkpoints held off.`);
       }
       const second = await this.#reserve(request, await this.repository.list());
-      const image = await this.database.guardCheckpoint(() => this.#captureInto(second, progress, signal));
+      const image = await this.database.guardCheckpoint(() => this.#captureInto(second, base, progress, signal));
       return { name: second, image };
     } finally {
       release();
     }
   }
 
-  async #captureInto(name: string, progress: Progress, signal: AbortSignal): Promise<CapturedImage> {
+  async #captureInto(
+    name: string,
+    base: BaseBackup | undefined,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<CapturedImage> {
     progress.step('copy');
-    const compression = this.config.compress ? 'zstd' : 'none';
     try {
-      return await this.#capture.capture({ name, compression, signal }, progress);
+      return await this.#capture.capture({ name, compression: this.#compression, base, signal }, progress);
     } catch (error) {
       await this.#discard(name);
       throw error;
@@ -276,7 +318,9 @@ export class BackupService {
     const { store } = this.repository;
     try {
       await this.#untilGivenUp(store.delete(walKey(name, this.config.compress)));
-      await this.#untilGivenUp(store.delete(fullPackKey(name, this.config.compress)));
+      for (const key of [fullPackKey, blocksKey]) {
+        await this.#untilGivenUp(store.delete(key(name, this.config.compress)));
+      }
       await this.#untilGivenUp(this.repository.release(name));
     } catch (error) {
       this.#logger.warn(`remains of ${name} are left for retention to remove: ${messageOf(error)}`);

@@ -2,13 +2,15 @@ import type { BlockPool } from '../block-pool/block-pool.js';
 import type { DatabaseService } from '../database/database.service.js';
 import type { FileHeader } from '../duckdb-format/file-header.js';
 import { EiderError } from '../errors/eider-error.js';
-import type { ObjectStore } from '../object-store/object-store.js';
 import type { Progress } from '../operations/operation.js';
 import type { Compression } from '../block-pool/codec.js';
 import type { StoredExtent } from '../repository/extent.js';
-import { fullPackKey, walKey } from '../repository/keys.js';
-import type { Frame, Manifest, ManifestTable } from '../repository/manifest.js';
+import { blocksKey, fullPackKey, walKey } from '../repository/keys.js';
+import type { ExtentReference, Frame, Manifest, ManifestTable } from '../repository/manifest.js';
+import type { Repository } from '../repository/repository.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';
+import { abortable } from '../runtime/abortable.js';
+import type { BaseBackup } from './base-backup.js';
 import { type PackContents, packStream } from './pack-stream.js';
 import { readTail, type WalContents, walStream } from './wal-stream.js';
 
@@ -16,18 +18,25 @@ import { readTail, type WalContents, walStream } from './wal-stream.js';
 export interface CaptureTarget {
   readonly name: string;
   readonly compression: Compression;
+  /** What an incremental backup builds on; undefined for a full one. */
+  readonly base: BaseBackup | undefined;
   readonly signal?: AbortSignal;
 }
 
 /** An image that is in the store, without its manifest. */
 export interface CapturedImage {
+  readonly incremental: boolean;
   readonly position: FilePosition;
   readonly header: FileHeader;
   readonly headerFrame: Frame;
   /** Bytes of the database file. */
   readonly size: number;
-  readonly pack: { readonly key: string; readonly length: number };
-  readonly extents: readonly StoredExtent[];
+  /** Every pack that holds a block of it, the one that was added included. */
+  readonly packs: Manifest['packs'];
+  readonly extents: Manifest['extents'];
+  /** Bytes of the store that it takes up, and how many of these were added. */
+  readonly stored: number;
+  readonly added: number;
   readonly wal: Manifest['wal'];
   readonly tables: readonly ManifestTable[];
   /** As `SELECT version()` tells it, such as `v1.5.6`. */
@@ -50,7 +59,7 @@ const COUNT_TRIES = 3;
 export class ImageCapture {
   constructor(
     private readonly database: DatabaseService,
-    private readonly store: ObjectStore,
+    private readonly repository: Repository,
     private readonly pool: BlockPool,
   ) {}
 
@@ -63,7 +72,7 @@ export class ImageCapture {
     const wal = await this.#storeWal(target, log?.descriptor, position.offset);
     const size = files.size();
     progress.total(size);
-    const { contents, key } = await this.#storePack(target, size, progress);
+    const stored = await this.#storeBlocks(target, size, progress);
     // A checkpoint that is still under way has changed blocks, but not yet the header: the guard waits for its end.
     const header = await this.database.guardCheckpoint(() => Promise.resolve(files.header()));
     this.#verifyUnchanged(position, header, log);
@@ -71,14 +80,14 @@ export class ImageCapture {
     if (log !== undefined && !(await readTail(log.descriptor, position.offset)).equals(tail ?? Buffer.alloc(0))) {
       throw imageChanged('its last commit was taken back');
     }
-    if (contents.header === undefined) throw new Error('the pack has no header');
     return {
+      incremental: target.base !== undefined,
       position,
       header,
-      headerFrame: contents.header,
       size,
-      pack: { key, length: contents.length },
-      extents: contents.extents,
+      ...stored,
+      stored: stored.stored + (wal?.stored ?? 0),
+      added: stored.added + (wal?.stored ?? 0),
       wal,
       tables,
       ...versions,
@@ -119,23 +128,56 @@ export class ImageCapture {
     if (descriptor === undefined) throw imageChanged('its write-ahead log went away');
     const key = walKey(target.name, target.compression === 'zstd');
     const contents: WalContents = { stored: 0, sha256: '' };
-    await this.store.upload(key, walStream(descriptor, length, target.compression, contents), signalOf(target));
+    await this.repository.store.upload(
+      key,
+      walStream(descriptor, length, target.compression, contents),
+      signalOf(target),
+    );
     return { key, length, stored: contents.stored, sha256: contents.sha256 };
   }
 
-  async #storePack(
+  /** Stores the blocks that the base does not have, and the tables that say where each block is. */
+  async #storeBlocks(
     target: CaptureTarget,
     size: number,
     progress: Progress,
-  ): Promise<{ contents: PackContents; key: string }> {
-    const key = fullPackKey(target.name, target.compression === 'zstd');
-    const contents: PackContents = { length: 0, header: undefined, extents: [] };
+  ): Promise<Pick<CapturedImage, 'headerFrame' | 'packs' | 'extents' | 'stored' | 'added'>> {
+    const { name, compression, base } = target;
+    const key = (base === undefined ? fullPackKey : blocksKey)(name, compression === 'zstd');
+    const contents: PackContents = { length: 0, used: 0, header: undefined, packs: new Set() };
+    const extents: ExtentReference[] = [];
+    let tables = 0;
+    let tablesAdded = 0;
+    const onExtent = async (extent: StoredExtent): Promise<void> => {
+      const { sha256, first, count, body } = extent;
+      extents.push({ key: extent.key, sha256, first, count });
+      tables += body.byteLength;
+      if (base?.uses(sha256) === true) return;
+      tablesAdded += await this.#untilAborted(target, this.repository.putExtent(extent));
+    };
     const source = { descriptor: this.database.files.mainDescriptor(), size };
-    const stream = packStream(this.pool, source, { key, compression: target.compression }, contents, (bytes) =>
+    const stream = packStream(this.pool, source, { key, compression, base, onExtent }, contents, (bytes) =>
       progress.advance(bytes),
     );
-    await this.store.upload(key, stream, { ...signalOf(target), partSize: partSizeFor(size) });
-    return { contents, key };
+    const chunks = await this.#untilAborted(target, unlessEmpty(stream));
+    if (chunks !== undefined) {
+      await this.repository.store.upload(key, chunks, { ...signalOf(target), partSize: partSizeFor(size) });
+    }
+    if (contents.header === undefined) throw new Error('the pack has no header');
+    const lengths = new Map(base?.manifest.packs.map((pack) => [pack.key, pack.length]));
+    if (contents.length > 0) lengths.set(key, contents.length);
+    return {
+      headerFrame: contents.header,
+      packs: [...contents.packs].map((pack) => ({ key: pack, length: lengths.get(pack) ?? 0 })),
+      extents,
+      stored: contents.used + tables,
+      added: contents.length + tablesAdded,
+    };
+  }
+
+  /** The store may never answer, and a backup that is given up must end all the same. */
+  async #untilAborted<T>({ signal }: CaptureTarget, request: Promise<T>): Promise<T> {
+    return signal === undefined ? request : abortable(request, signal);
   }
 
   /** A checkpoint raises the iteration; a log that was replaced has another inode. Either makes the copy a mixture. */
@@ -165,4 +207,15 @@ function imageChanged(what: string): EiderError {
 
 function signalOf({ signal }: CaptureTarget): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
+}
+
+/** The stream from its beginning; undefined where nothing comes. */
+async function unlessEmpty(stream: AsyncGenerator<Buffer, void, void>): Promise<AsyncIterable<Buffer> | undefined> {
+  const first = await stream.next();
+  return first.done === true ? undefined : resumed(first.value, stream);
+}
+
+async function* resumed<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void, void> {
+  yield first;
+  yield* rest;
 }

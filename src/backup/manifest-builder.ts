@@ -12,21 +12,19 @@ export interface BackupFacts {
   readonly name: string;
   readonly image: CapturedImage;
   readonly request: BackupRequest;
-  /** Bytes that this backup added to the store. */
-  readonly added: number;
   readonly config: BackupConfig;
   readonly state: LineageState;
   readonly now: Date;
   readonly durations: Manifest['durations'];
 }
 
-/** The manifest of a full backup. */
+/** The manifest of a backup. */
 export function describeBackup(facts: BackupFacts): Manifest {
-  const { name, image, request, added, config, state, now } = facts;
+  const { name, image, request, config, state, now } = facts;
   return {
     format: FORMAT_VERSION,
     name,
-    kind: 'full',
+    kind: image.incremental ? 'incremental' : 'full',
     trigger: request.trigger,
     createdAt: now.toISOString(),
     environment: config.environment,
@@ -51,14 +49,13 @@ export function describeBackup(facts: BackupFacts): Manifest {
     tables: [...image.tables],
     compression: config.compress ? 'zstd' : 'none',
     encryption: null,
-    packs: [image.pack],
-    extents: image.extents.map(({ key, sha256, first, count }) => ({ key, sha256, first, count })),
+    packs: image.packs,
+    extents: image.extents,
     wal: image.wal,
     bytes: {
       read: image.size + (image.wal?.length ?? 0),
-      added,
-      stored:
-        image.pack.length + (image.wal?.stored ?? 0) + image.extents.reduce((sum, { body }) => sum + body.length, 0),
+      added: image.added,
+      stored: image.stored,
     },
     durations: facts.durations,
     host: hostname(),

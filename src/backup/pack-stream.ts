@@ -6,18 +6,31 @@ import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import type { Compression } from '../block-pool/codec.js';
 import { BLOCKS_PER_EXTENT, storeExtent, type StoredExtent } from '../repository/extent.js';
 import type { Frame } from '../repository/manifest.js';
+import type { BaseBackup } from './base-backup.js';
 
 /** Blocks that one task reads: 4 MiB, large enough to hide the hand-over, small enough to keep memory low. */
 const BLOCKS_PER_TASK = 16;
 
-/** What a pack holds, known once its stream has ended. */
+/** What became of the file's blocks, known once the stream has ended. */
 export interface PackContents {
-  /** Bytes of the pack. */
+  /** Bytes of the pack: frames that were added. */
   length: number;
+  /** Bytes of all frames, those in other packs included. */
+  used: number;
   /** The first 12,288 bytes of the file. */
   header: Frame | undefined;
-  /** The block tables, in order; about 150 KB for each GiB of the file. */
-  readonly extents: StoredExtent[];
+  /** Keys of the packs that hold the frames. */
+  readonly packs: Set<string>;
+}
+
+/** The pack to make. */
+export interface PackTarget {
+  readonly key: string;
+  readonly compression: Compression;
+  /** Blocks that this backup has already are not stored again. */
+  readonly base: BaseBackup | undefined;
+  /** Takes the block tables, in order, each when its last block was read. */
+  readonly onExtent: (extent: StoredExtent) => Promise<void>;
 }
 
 /** The file to pack, through the descriptor that is kept open. */
@@ -28,7 +41,8 @@ export interface PackSource {
 }
 
 /**
- * The bytes of a full pack: every block of the file as one frame, in file order, free blocks included.
+ * The bytes of a pack: the blocks of the file that the base does not have, or all of them, each as one frame, in file
+ * order, free blocks included.
  *
  * A chunk's memory is used again once the next one is asked for.
  *
@@ -37,36 +51,50 @@ export interface PackSource {
 export async function* packStream(
   pool: BlockPool,
   source: PackSource,
-  pack: { readonly key: string; readonly compression: Compression },
+  { key, compression, base, onExtent }: PackTarget,
   contents: PackContents,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Buffer, void, void> {
   const memory = new FrameMemory({ count: BLOCKS_PER_TASK, size: BLOCK_SIZE });
   const encode = async (ranges: readonly FileRange[]): Promise<EncodedFrames> => {
+    const known = base === undefined ? [] : await framesOf(base, ranges);
     const target = memory.take();
-    const result = await pool.encode({ descriptor: source.descriptor, ranges, compression: pack.compression, target });
-    return { ...result, target, read: ranges.reduce((sum, { length }) => sum + length, 0) };
+    const hashes = known.map((frame) => frame?.sha256);
+    const result = await pool.encode({ descriptor: source.descriptor, ranges, compression, target, known: hashes });
+    return { ...result, target, known, read: ranges.reduce((sum, { length }) => sum + length, 0) };
   };
-  const extents = new ExtentBuilder(contents.extents);
+  const extents = new ExtentBuilder(onExtent);
   const header = [{ offset: 0, length: HEADERS_SIZE }];
   for await (const encoded of inOrder(startingWith(header, blockRanges(source.size)), pool.threads + 1, encode)) {
-    for (const { sha256, length } of encoded.ranges) {
-      const frame = { pack: pack.key, offset: contents.length, length, sha256 };
+    for (const [index, { sha256, length }] of encoded.ranges.entries()) {
+      const added = { pack: key, offset: contents.length, length, sha256 };
+      // No frame is empty: that one was known.
+      const frame = length > 0 ? added : (encoded.known[index] ?? added);
       contents.length += length;
+      contents.used += frame.length;
+      contents.packs.add(frame.pack);
       if (contents.header === undefined) contents.header = frame;
-      else extents.add(frame);
+      else await extents.add(frame);
     }
-    yield Buffer.from(encoded.target, 0, encoded.length);
+    if (encoded.length > 0) yield Buffer.from(encoded.target, 0, encoded.length);
     memory.give(encoded.target);
     onRead(encoded.read);
   }
-  extents.end();
+  await extents.end();
 }
 
 /** Frames of one task, and the bytes of the file that they hold. */
 interface EncodedFrames extends EncodeResult {
   readonly target: SharedArrayBuffer;
+  readonly known: readonly (Frame | undefined)[];
   readonly read: number;
+}
+
+/** What the base has for these ranges of the file: the headers, or blocks of one extent. */
+async function framesOf(base: BaseBackup, ranges: readonly FileRange[]): Promise<readonly (Frame | undefined)[]> {
+  const offset = ranges[0]?.offset ?? 0;
+  if (offset < HEADERS_SIZE) return [base.manifest.database.header];
+  return base.frames((offset - HEADERS_SIZE) / BLOCK_SIZE, ranges.length);
 }
 
 function* startingWith<T>(first: T, rest: Iterable<T>): Generator<T, void, void> {
@@ -86,21 +114,21 @@ export function* blockRanges(size: number): Generator<FileRange[], void, void> {
   }
 }
 
-/** Gathers frames into extents of 4,096 blocks, kept as they will be stored: a large database has hundreds of thousands. */
+/** Gathers frames into extents of 4,096 blocks, and hands each on: a large database has hundreds of thousands. */
 class ExtentBuilder {
   #frames: Frame[] = [];
   #first = 0;
 
-  constructor(private readonly extents: StoredExtent[]) {}
+  constructor(private readonly onExtent: (extent: StoredExtent) => Promise<void>) {}
 
-  add(frame: Frame): void {
+  async add(frame: Frame): Promise<void> {
     this.#frames.push(frame);
-    if (this.#frames.length === BLOCKS_PER_EXTENT) this.end();
+    if (this.#frames.length === BLOCKS_PER_EXTENT) await this.end();
   }
 
-  end(): void {
+  async end(): Promise<void> {
     if (this.#frames.length === 0) return;
-    this.extents.push(storeExtent({ first: this.#first, frames: this.#frames }));
+    await this.onExtent(storeExtent({ first: this.#first, frames: this.#frames }));
     this.#first += this.#frames.length;
     this.#frames = [];
   }

@@ -19,11 +19,14 @@ export function addBackupCommands(program: Command): void {
     .description('take a backup of the database while the service is stopped')
     .option('--label <text>', 'a label for people; a labelled backup stays')
     .option('--pin', 'never remove this backup')
+    .option('--full', 'store every block, whatever the newest backup holds')
     .option('--json', 'print JSON')
-    .action(async (options: JsonOption & { label?: string; pin?: boolean }) => {
+    .action(async (options: JsonOption & { label?: string; pin?: boolean; full?: boolean }) => {
       await runCommand(options, async ({ context, output }) => {
         const outcome = await new OfflineDatabase(context).use(() =>
-          context.get(BackupService).create({ trigger: 'manual', label: options.label, pinned: options.pin }),
+          context
+            .get(BackupService)
+            .create({ trigger: 'manual', label: options.label, pinned: options.pin, full: options.full }),
         );
         output.result(outcome.manifest, () => describe({ source: 'eider', ...outcome.manifest }));
       });
@@ -98,7 +101,7 @@ function positive(text: string): number {
 
 function listing(backups: readonly AnyBackupView[]): string {
   return formatTable(
-    ['name', 'created', 'kind', 'trigger', 'database', 'stored', 'notes'],
+    ['name', 'created', 'kind', 'trigger', 'database', 'stored', 'added', 'notes'],
     backups.map((backup) => {
       switch (backup.source) {
         case 'eider':
@@ -109,12 +112,22 @@ function listing(backups: readonly AnyBackupView[]): string {
             backup.trigger,
             formatBytes(backup.database.size),
             formatBytes(backup.bytes.stored),
+            formatBytes(backup.bytes.added),
             [backup.pinned ? 'pinned' : '', backup.fork ? 'fork' : '', backup.label ?? ''].filter(Boolean).join(', '),
           ];
         case 'foreign':
-          return [backup.name, backup.createdAt, 'file', '-', '-', formatBytes(backup.bytes.stored), 'no manifest'];
+          return [
+            backup.name,
+            backup.createdAt,
+            'file',
+            '-',
+            '-',
+            formatBytes(backup.bytes.stored),
+            '-',
+            'no manifest',
+          ];
         case 'damaged':
-          return [backup.name, backup.createdAt, '-', '-', '-', '-', `DAMAGED: ${backup.code}`];
+          return [backup.name, backup.createdAt, '-', '-', '-', '-', '-', `DAMAGED: ${backup.code}`];
       }
     }),
   );

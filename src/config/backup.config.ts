@@ -32,6 +32,10 @@ export const backupConcern = concern(
       about: 'Deprecated name of R2_BACKUP_RETENTION_DAYS, used where that is unset.',
       unit: 'days',
     }),
+    R2_FULL_BACKUP_DAYS: whole(7, [0, 3_650], {
+      about: 'A backup stores every block, and not only changed ones, when the last such is older; 0 for never by age.',
+      unit: 'days',
+    }),
     R2_COMPRESS_UPLOADS: flag(true, { about: 'Compresses packs with zstd; false stores the plain database file.' }),
   },
   (env) => ({
@@ -44,6 +48,7 @@ export const backupConcern = concern(
     intervalMs: env.R2_BACKUP_INTERVAL_MINUTES * 60_000,
     retentionDays: env.R2_BACKUP_RETENTION_DAYS ?? env.BACKUP_RETENTION_DAYS ?? 30,
     retentionFromDeprecatedName: env.R2_BACKUP_RETENTION_DAYS === undefined && env.BACKUP_RETENTION_DAYS !== undefined,
+    fullEveryMs: env.R2_FULL_BACKUP_DAYS * 86_400_000,
     compress: env.R2_COMPRESS_UPLOADS,
   }),
 );

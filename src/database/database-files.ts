@@ -5,6 +5,9 @@ import { isMissing } from '../errors/system-error.js';
 /** What a database knows of its own history. */
 export const stateFileOf = (database: string): string => `${database}.eider.json`;
 
+/** Where block tables of the newest backup are kept: a cache. */
+export const extentCacheOf = (database: string): string => `${database}.eider-extents`;
+
 /**
  * The files that make up one database: DuckDB finds the log by the name of the main file, so they move together.
  * The main file comes last where they are put in place, first where they are taken away: a file without its log would

@@ -8,6 +8,7 @@ export const NOTES_PREFIX = 'notes/';
 
 export const manifestKey = (name: string): string => `${name}.json`;
 export const fullPackKey = (name: string, compressed: boolean): string => `${name}.duckdb${compressed ? '.zst' : ''}`;
+export const blocksKey = (name: string, compressed: boolean): string => `${name}.blocks${compressed ? '.zst' : ''}`;
 export const walKey = (name: string, compressed: boolean): string => `${name}.duckdb.wal${compressed ? '.zst' : ''}`;
 export const extentKey = (sha256: string): string => `${EXTENTS_PREFIX}${sha256}.jsonl.zst`;
 export const pendingKey = (name: string): string => `${PENDING_PREFIX}${name}.json`;
@@ -38,7 +39,13 @@ export function classifyKey(key: string): TopLevelKey {
   return parsed === undefined ? { kind: 'other' } : { kind: 'manifest', name, parsed };
 }
 
+/** The full backup whose pack a key is; undefined for other packs. */
+export function fullBackupOf(pack: string): BackupName | undefined {
+  const key = classifyKey(pack);
+  return key.kind === 'image' ? parseBackupName(key.name) : undefined;
+}
+
 /** The backup that a user means: its name, or the name of its pack as an operator sees it in the bucket. */
 export function backupNameOf(text: string): string {
-  return text.replace(/\.json$|\.duckdb(\.zst|\.gz)?$/, '');
+  return text.replace(/\.json$|\.blocks(\.zst)?$|\.duckdb(\.zst|\.gz)?$/, '');
 }

@@ -36,6 +36,8 @@ const tableSchema = z.strictObject({
   exact: z.boolean(),
 });
 
+const extentSchema = z.strictObject({ key, sha256, first: z.int().nonnegative(), count: z.int().positive() });
+
 export const manifestSchema = z.strictObject({
   format: z.literal(FORMAT_VERSION),
   name: z.string(),
@@ -55,7 +57,7 @@ export const manifestSchema = z.strictObject({
   compression: z.enum(['zstd', 'none']),
   encryption: z.null(),
   packs: z.array(z.strictObject({ key, length: bytes })).min(1),
-  extents: z.array(z.strictObject({ key, sha256, first: z.int().nonnegative(), count: z.int().positive() })),
+  extents: z.array(extentSchema),
   wal: z.strictObject({ key, length: bytes, stored: bytes, sha256 }).nullable(),
   bytes: z.strictObject({ read: bytes, added: bytes, stored: bytes }),
   durations: z.strictObject({ checkpointMs: bytes, captureMs: bytes, totalMs: bytes }),
@@ -67,6 +69,7 @@ export const manifestSchema = z.strictObject({
 
 /** The commit record of one backup: a backup exists when its manifest exists. */
 export type Manifest = z.infer<typeof manifestSchema>;
+export type ExtentReference = z.infer<typeof extentSchema>;
 export type Frame = z.infer<typeof frameSchema>;
 export type ManifestTable = z.infer<typeof tableSchema>;
 

@@ -17,6 +17,7 @@ const RESTORE_BY_HAND = [
   'Where NAME.duckdb.wal.zst exists, fetch and decompress it too, beside the file as NAME.duckdb.wal.',
   'Then open NAME.duckdb with DuckDB of the version that NAME.json records in database.duckdbVersion, or newer.',
   'NAME.json (the manifest) lists every object of the backup, its sizes and its tables.',
+  'An incremental backup (kind in NAME.json) has its blocks in several packs; the tables under extents/ say where: a JSON line for each block with pack, offset, length and SHA-256.',
 ];
 
 /** The bytes of a new repository.json. */

@@ -1,9 +1,13 @@
 import { Module } from '@nestjs/common';
+import { resolve } from 'node:path';
 import { BlockPoolModule } from '../block-pool/block-pool.module.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { OBJECT_STORE, type ObjectStore } from '../object-store/object-store.js';
 import { ObjectStoreModule } from '../object-store/object-store.module.js';
 import { Clock } from '../runtime/clock.js';
+import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
+import { extentCacheOf } from '../database/database-files.js';
+import { ExtentCache } from './extent-cache.js';
 import { Repository } from './repository.js';
 
 @Module({
@@ -11,9 +15,9 @@ import { Repository } from './repository.js';
   providers: [
     {
       provide: Repository,
-      inject: [OBJECT_STORE, backupConfig.KEY, Clock],
-      useFactory: (store: ObjectStore, config: BackupConfig, clock: Clock) =>
-        new Repository(store, config, () => clock.now()),
+      inject: [OBJECT_STORE, backupConfig.KEY, databaseConfig.KEY, Clock],
+      useFactory: (store: ObjectStore, config: BackupConfig, { path }: DatabaseConfig, clock: Clock) =>
+        new Repository(store, config, () => clock.now(), new ExtentCache(extentCacheOf(resolve(path)))),
     },
   ],
   exports: [Repository, ObjectStoreModule, BlockPoolModule],

@@ -1,5 +1,6 @@
 import type { BackupConfig } from '../config/backup.config.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
+import type { ExtentCache } from './extent-cache.js';
 import type { ObjectInfo, ObjectStore } from '../object-store/object-store.js';
 import { codecOf } from '../block-pool/codec.js';
 import { decodeExtent, type Extent, type StoredExtent } from './extent.js';
@@ -13,7 +14,7 @@ import {
   REPOSITORY_KEY,
 } from './keys.js';
 import { type ForeignBackup, type ListedBackup, type Listing, readListing } from './listing.js';
-import { decodeManifest, encodeManifest, type Manifest } from './manifest.js';
+import { decodeManifest, encodeManifest, type ExtentReference, type Manifest } from './manifest.js';
 import { decodeNote, encodeNote, type Note } from './note.js';
 import {
   checkOwner,
@@ -40,6 +41,7 @@ export class Repository {
     readonly store: ObjectStore,
     private readonly owner: Pick<BackupConfig, 'environment' | 'stem'>,
     private readonly now: () => Date = () => new Date(),
+    private readonly cache?: ExtentCache,
   ) {}
 
   /** repository.json, or undefined where nothing was ever written. Throws when it belongs to somebody else. */
@@ -164,23 +166,44 @@ export class Repository {
   }
 
   /** Stores an extent, unless it is there; the bytes that were added. */
-  async putExtent({ key, body }: StoredExtent): Promise<number> {
+  async putExtent({ key, sha256, body }: StoredExtent): Promise<number> {
+    await this.cache?.write(sha256, body);
     if ((await this.store.head(key)) !== undefined) return 0;
     await this.store.put(key, body);
     return body.byteLength;
   }
 
+  /**
+   * One block table of a backup that is to be built on: from the cache where it is there. Undefined behind the last one.
+   *
+   * @throws EiderError EXTENT_CORRUPT, BACKUP_DAMAGED
+   */
+  async cachedExtent(manifest: Manifest, index: number): Promise<Extent | undefined> {
+    const reference = manifest.extents[index];
+    if (reference === undefined) return undefined;
+    const cached = await this.cache?.read(reference.sha256);
+    if (cached !== undefined) {
+      try {
+        return this.#checkedExtent(manifest, reference, unpacked(cached));
+      } catch {
+        // A cache that is damaged is no cache.
+      }
+    }
+    const body = await this.#fetchExtent(manifest.name, reference);
+    const extent = this.#checkedExtent(manifest, reference, body.text);
+    await this.cache?.write(reference.sha256, body.stored);
+    return extent;
+  }
+
+  /** Leaves only the block tables of this backup in the cache. */
+  async cacheOnly({ extents }: Manifest): Promise<void> {
+    await this.cache?.keepOnly(new Set(extents.map(({ sha256 }) => sha256)));
+  }
+
   /** The block tables of a backup, in order, each checked. Throws EXTENT_CORRUPT, BACKUP_DAMAGED. */
   async *extents(manifest: Manifest): AsyncGenerator<Extent, void, void> {
-    for (const { key, sha256, first, count } of manifest.extents) {
-      const extent = decodeExtent(await this.#readExtent(manifest.name, key, sha256), sha256);
-      if (extent.first !== first || extent.frames.length !== count) {
-        throw new EiderError(
-          'EXTENT_CORRUPT',
-          `${key} covers other blocks than the manifest of ${manifest.name} says.`,
-        );
-      }
-      yield extent;
+    for (const reference of manifest.extents) {
+      yield this.#checkedExtent(manifest, reference, (await this.#fetchExtent(manifest.name, reference)).text);
     }
   }
 
@@ -204,9 +227,18 @@ export class Repository {
     await this.store.put(noteKey(name), encodeNote(note));
   }
 
-  async #readExtent(backup: string, key: string, sha256: string): Promise<Buffer> {
+  #checkedExtent({ name }: Manifest, { key, sha256, first, count }: ExtentReference, text: Buffer): Extent {
+    const extent = decodeExtent(text, sha256);
+    if (extent.first !== first || extent.frames.length !== count) {
+      throw new EiderError('EXTENT_CORRUPT', `${key} covers other blocks than the manifest of ${name} says.`);
+    }
+    return extent;
+  }
+
+  async #fetchExtent(backup: string, { key, sha256 }: ExtentReference): Promise<{ stored: Buffer; text: Buffer }> {
     try {
-      return Buffer.from(codecOf('zstd').decode(await this.store.read(key)));
+      const stored = await this.store.read(key);
+      return { stored, text: unpacked(stored) };
     } catch (error) {
       if (isEiderError(error) && error.code !== 'STORE_NOT_FOUND') throw error;
       throw new EiderError('BACKUP_DAMAGED', `The block table ${key} of ${backup} is missing or cannot be read.`, {
@@ -237,4 +269,8 @@ export class Repository {
     if (this.#manifests.size > MANIFESTS_KEPT && oldest.done === false) this.#manifests.delete(oldest.value);
     return manifest;
   }
+}
+
+function unpacked(stored: Buffer): Buffer {
+  return Buffer.from(codecOf('zstd').decode(stored));
 }

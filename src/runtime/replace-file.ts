@@ -2,12 +2,12 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from './sync-folder.js';
 
-/** Replaces a small text file in one durable step: a kill leaves the old one or the new one. */
-export async function replaceFile(path: string, text: string): Promise<void> {
+/** Replaces a small file in one durable step: a kill leaves the old one or the new one. */
+export async function replaceFile(path: string, content: string | Buffer): Promise<void> {
   const temporary = `${path}.tmp`;
   const file = await open(temporary, 'w');
   try {
-    await file.writeFile(text);
+    await file.writeFile(content);
     await file.sync();
   } finally {
     await file.close();

@@ -14,6 +14,8 @@ import { Migrator } from '../../src/database/migrator.js';
 import { Lineage } from '../../src/lineage/lineage.js';
 import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
 import type { ObjectStore } from '../../src/object-store/object-store.js';
+import { extentCacheOf } from '../../src/database/database-files.js';
+import { ExtentCache } from '../../src/repository/extent-cache.js';
 import { Repository } from '../../src/repository/repository.js';
 import { LateDecision } from '../../src/restore/late-decision.js';
 import { OnlineRestore } from '../../src/restore/online-restore.service.js';
@@ -83,7 +85,12 @@ export class TestCore {
     const backupRules = backupConcern.parse(variables);
     const restoreRules = restoreConcern.parse(variables);
     this.database = new DatabaseService(databaseRules, clock);
-    this.repository = new Repository(store, backupRules, () => clock.now());
+    this.repository = new Repository(
+      store,
+      backupRules,
+      () => clock.now(),
+      new ExtentCache(extentCacheOf(this.database.path)),
+    );
     this.backups = new BackupService(backupRules, this.database, this.repository, this.lineage, clock, this.pool);
     this.catalog = new BackupCatalog(this.repository);
     this.retention = new RetentionService(backupRules, this.repository, clock);

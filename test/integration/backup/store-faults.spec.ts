@@ -15,10 +15,14 @@ let site: Site;
 let core: TestCore;
 let repositories = 0;
 
-/** A repository of its own for the one database, and what works with it. */
-function newRepository(): { repository: Repository; backups: BackupService; verify: VerifyService } {
+/** A repository for the one database, of its own unless its prefix is given, and what works with it. */
+function newRepository(prefix = `repository-${++repositories}/`): {
+  repository: Repository;
+  backups: BackupService;
+  verify: VerifyService;
+} {
   const rules = backupConcern.parse({ NODE_ENV: 'test' });
-  const store = site.store(`repository-${++repositories}/`);
+  const store = site.store(prefix);
   const repository = new Repository(store, rules, () => site.clock.now());
   const backups = new BackupService(rules, core.database, repository, core.lineage, site.clock, core.pool);
   return { repository, backups, verify: new VerifyService(repository, core.pool) };
@@ -80,6 +84,57 @@ describe('a backup whose store fails in the middle', () => {
       );
       report(`backup: ${faults} faults of the store tried`);
       expect(faults).toBeGreaterThan(50);
+    },
+    LOOP_TIMEOUT_MS,
+  );
+
+  it(
+    'leaves what it builds on whole, and the next one builds on it: every request of it, in every way',
+    async () => {
+      // Enough for the changes of a round to be a small part.
+      await core.write('CREATE TABLE notes AS SELECT md5(range::VARCHAR) AS note FROM range(40000)');
+      const { repository: first, backups: full } = newRepository();
+      const prefix = `repository-${repositories}/`;
+      await full.create({ trigger: 'manual' });
+      const again = () => {
+        site.clock.advance(60_000);
+        return newRepository(prefix);
+      };
+      let writes = 0;
+      const change = async (): Promise<void> => {
+        await core.write('INSERT INTO log VALUES (1)');
+        writes++;
+      };
+      const kinds: string[] = [];
+      const faults = await failEachRequest(
+        site.s3,
+        async () => {
+          await change();
+          await again().backups.create({ trigger: 'manual' });
+        },
+        async (mend) => {
+          const { backups, verify } = again();
+          await change();
+          const failure: unknown = await backups.create({ trigger: 'manual' }).then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+          mend();
+          if (failure !== undefined) expect(isEiderError(failure)).toBe(true);
+          const { manifest } = await backups.create({ trigger: 'manual' });
+          kinds.push(manifest.kind);
+          expect(manifest).toMatchObject({ fork: false });
+          expect(manifest.tables.find(({ name }) => name === 'log')).toMatchObject({ rows: writes, exact: true });
+          const listing = await first.list();
+          expect(listing.foreign).toEqual([]);
+          for (const { name } of listing.backups.slice(0, 2)) {
+            expect(await verify.verify(name)).toMatchObject({ ok: true });
+          }
+        },
+      );
+      report(`incremental backup: ${faults} faults of the store tried`);
+      expect(faults).toBeGreaterThan(40);
+      expect(kinds.filter((kind) => kind === 'incremental').length).toBeGreaterThan(faults / 2);
     },
     LOOP_TIMEOUT_MS,
   );
