@@ -5,7 +5,7 @@ import { backupConcern } from '../../../src/config/backup.config.js';
 import { isEiderError } from '../../../src/errors/eider-error.js';
 import { Repository } from '../../../src/repository/repository.js';
 import type { TestCore } from '../../support/core.js';
-import { failEachRequest, report } from '../../support/fault-loop.js';
+import { failEachRequest, IN_EVERY_WAY, report } from '../../support/fault-loop.js';
 import { Site } from '../../support/site.js';
 
 /** Many rounds in one test: a machine with other work takes longer than a test usually may. */
@@ -45,7 +45,7 @@ describe('a backup whose store fails in the middle', () => {
   afterEach(async () => site.remove());
 
   it(
-    'leaves nothing half-done, and the next one works: every request of it, in every way',
+    'leaves nothing half-done, and the next one works: every request of it',
     async () => {
       const withLog = async (backups: BackupService): Promise<unknown> =>
         core.database.transaction(async (session) => {
@@ -83,13 +83,13 @@ describe('a backup whose store fails in the middle', () => {
         },
       );
       report(`backup: ${faults} faults of the store tried`);
-      expect(faults).toBeGreaterThan(50);
+      expect(faults).toBeGreaterThan(IN_EVERY_WAY ? 50 : 5);
     },
     LOOP_TIMEOUT_MS,
   );
 
   it(
-    'leaves what it builds on whole, and the next one builds on it: every request of it, in every way',
+    'leaves what it builds on whole, and the next one builds on it: every request of it',
     async () => {
       // Enough for the changes of a round to be a small part.
       await core.write('CREATE TABLE notes AS SELECT md5(range::VARCHAR) AS note FROM range(40000)');
@@ -133,7 +133,7 @@ describe('a backup whose store fails in the middle', () => {
         },
       );
       report(`incremental backup: ${faults} faults of the store tried`);
-      expect(faults).toBeGreaterThan(40);
+      expect(faults).toBeGreaterThan(IN_EVERY_WAY ? 40 : 5);
       expect(kinds.filter((kind) => kind === 'incremental').length).toBeGreaterThan(faults / 2);
     },
     LOOP_TIMEOUT_MS,

@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { isEiderError } from '../../../src/errors/eider-error.js';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
-import { failEachRequest, report } from '../../support/fault-loop.js';
+import { failEachRequest, IN_EVERY_WAY, report } from '../../support/fault-loop.js';
 import { backUp, contentOf as contentOfAll, Site } from '../../support/site.js';
 
 /** The check in a child process has tests of its own; without it hundreds of restores take seconds. */
@@ -43,7 +43,7 @@ describe('a restore whose store fails in the middle', () => {
   afterEach(async () => site.remove());
 
   it(
-    'leaves the database in use, whole and writable, and the next one works: every request, in every way',
+    'leaves the database in use, whole and writable, and the next one works: every request',
     async () => {
       const backedUp = await contentOf(core);
       const change = async (): Promise<string[]> => {
@@ -73,13 +73,13 @@ describe('a restore whose store fails in the middle', () => {
         },
       );
       report(`online restore: ${faults} faults of the store tried`);
-      expect(faults).toBeGreaterThan(50);
+      expect(faults).toBeGreaterThan(IN_EVERY_WAY ? 50 : 5);
     },
     LOOP_TIMEOUT_MS,
   );
 
   it(
-    'leaves nothing behind where there was no database, and the next start works: every request, in every way',
+    'leaves nothing behind where there was no database, and the next start works: every request',
     async () => {
       const content = await contentOf(core);
       let machines = 0;
@@ -104,7 +104,7 @@ describe('a restore whose store fails in the middle', () => {
         },
       );
       report(`restore at a start: ${faults} faults of the store tried`);
-      expect(faults).toBeGreaterThan(30);
+      expect(faults).toBeGreaterThan(IN_EVERY_WAY ? 30 : 5);
     },
     LOOP_TIMEOUT_MS,
   );
