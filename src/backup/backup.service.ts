@@ -10,7 +10,7 @@ import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { nextBackupName, formatBackupName } from '../repository/backup-name.js';
 import { blocksKey, fullPackKey, walKey } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
-import type { Manifest } from '../repository/manifest.js';
+import type { Manifest, Trigger } from '../repository/manifest.js';
 import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
 import { Repository } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
@@ -24,7 +24,14 @@ import { describeBackup } from './manifest-builder.js';
 /** How long a backup tries to fold the log before it takes the log along, ms. */
 const CHECKPOINT_TIMEOUT_MS = 2_000;
 
-const DAY_MS = 86_400_000;
+/** A shutdown has a deadline, and a restore holds writes off meanwhile. */
+const HURRIED: ReadonlySet<Trigger> = new Set(['shutdown', 'pre-restore']);
+
+/** A name that is taken for a backup, and what that builds on. */
+interface ReservedBackup {
+  readonly name: string;
+  readonly base: BaseBackup | undefined;
+}
 
 /** What is wrong with the newest backup itself, rather than with the store. */
 const UNUSABLE_BASE: ReadonlySet<string> = new Set([
@@ -175,7 +182,7 @@ export class BackupService {
     }
     await this.database.checkpoint({ timeoutMs: request.checkpointTimeoutMs ?? CHECKPOINT_TIMEOUT_MS });
     const captureStarted = this.clock.monotonicMs();
-    const base = await this.#untilGivenUp(this.#base(request, listing));
+    const base = await abortable(this.#base(request, listing), signal);
     const { name, image } = await this.#captureReserved(request, listing, base, progress, signal);
     progress.step('commit');
     const manifest = describeBackup({
@@ -261,9 +268,8 @@ export class BackupService {
       if (manifest === undefined) return undefined;
       const base = new BaseBackup(manifest, this.repository);
       const facts = { manifest, usedBytes: await base.usedBytes(), sizes: listing.objects };
-      const { fullEveryMs, retentionDays } = this.config;
-      const retentionMs = retentionDays === 0 ? undefined : retentionDays * DAY_MS;
-      const rules = { compression: this.#compression, fullEveryMs, retentionMs };
+      const hurried = HURRIED.has(request.trigger);
+      const rules = { compression: this.#compression, fullEveryMs: this.config.fullEveryMs, hurried };
       const reason = reasonForFull(facts, rules, this.clock.now());
       if (reason === undefined) return base;
       this.#logger.log(`a full backup is taken: ${reason}`);
@@ -283,27 +289,22 @@ export class BackupService {
   ): Promise<{ name: string; image: CapturedImage }> {
     const release = await this.database.holdCheckpoints();
     try {
-      const first = await this.#untilGivenUp(this.#reserve(request, listing));
+      const first = await this.#untilGivenUp(this.#reserve(request, listing, base));
       try {
-        return { name: first, image: await this.#captureInto(first, base, progress, signal) };
+        return { name: first.name, image: await this.#captureInto(first, progress, signal) };
       } catch (error) {
         if (!isEiderError(error, 'BACKUP_IMAGE_CHANGED')) throw error;
         this.#logger.warn(`${error.message} It is copied again, with checkpoints held off.`);
       }
-      const second = await this.#reserve(request, await this.repository.list());
-      const image = await this.database.guardCheckpoint(() => this.#captureInto(second, base, progress, signal));
-      return { name: second, image };
+      const second = await this.#reserve(request, await this.repository.list(), base);
+      const image = await this.database.guardCheckpoint(() => this.#captureInto(second, progress, signal));
+      return { name: second.name, image };
     } finally {
       release();
     }
   }
 
-  async #captureInto(
-    name: string,
-    base: BaseBackup | undefined,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<CapturedImage> {
+  async #captureInto({ name, base }: ReservedBackup, progress: Progress, signal: AbortSignal): Promise<CapturedImage> {
     progress.step('copy');
     try {
       return await this.#capture.capture({ name, compression: this.#compression, base, signal }, progress);
@@ -327,14 +328,19 @@ export class BackupService {
     }
   }
 
-  async #reserve(request: BackupRequest, listing: Listing): Promise<string> {
+  /** Takes a name, and makes sure that what the backup builds on stays until it is complete. */
+  async #reserve(request: BackupRequest, listing: Listing, base: BaseBackup | undefined): Promise<ReservedBackup> {
     const stem = request.trigger === 'manual' ? this.config.manualStem : this.config.stem;
     let newest = listing.backups[0]?.parsed;
     for (;;) {
       const next = nextBackupName(stem, this.clock.now(), newest);
       const name = formatBackupName(next);
       const taken = listing.foreign.some((foreign) => foreign.name.startsWith(`${name}.duckdb`));
-      if (!taken && (await this.repository.reserve(name))) return name;
+      if (!taken && (await this.repository.reserve(name, base?.manifest.name))) {
+        // Looked at after the reservation is there: whoever removes the base looks the other way round.
+        const isThere = base !== undefined && (await this.repository.exists(base.manifest.name));
+        return { name, base: isThere ? base : undefined };
+      }
       newest = next;
     }
   }

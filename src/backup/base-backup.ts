@@ -12,11 +12,6 @@ export class BaseBackup {
     private readonly repository: Repository,
   ) {}
 
-  /** Whether the backup itself uses this block table. */
-  uses(sha256: string): boolean {
-    return this.manifest.extents.some((extent) => extent.sha256 === sha256);
-  }
-
   /**
    * The frames of consecutive blocks of one extent; undefined for blocks that it does not have. One extent is in memory.
    *

@@ -9,7 +9,7 @@ const base = aManifest('hesocial-backup-20260103-000000', {
   createdAt: '2026-01-03T00:00:00Z',
   packs: [FULL, ADDED],
 });
-const rules = { compression: 'zstd', fullEveryMs: 7 * DAY_MS, retentionMs: 30 * DAY_MS } as const;
+const rules = { compression: 'zstd', fullEveryMs: 7 * DAY_MS, hurried: false } as const;
 const facts = {
   manifest: base,
   usedBytes: 700,
@@ -38,7 +38,15 @@ describe('a backup', () => {
       /duckdb\.zst .*another size/,
     ],
     ['the last full one is a week old', {}, {}, new Date('2026-01-08T00:00:00Z'), /R2_FULL_BACKUP_DAYS/],
-    ['retention is about to remove what it would build on', {}, { retentionMs: DAY_MS }, soon, /retention/],
+    [
+      'there are too many packs',
+      {
+        manifest: { ...base, packs: Array.from({ length: 350 }, () => FULL) },
+      },
+      {},
+      soon,
+      /350 packs/,
+    ],
     ['most of the packs is of no use any more', { usedBytes: 599 }, {}, soon, /less than half/],
   ])('is full where %s', (_, changedFacts, changedRules, now, reason) => {
     expect(reasonForFull({ ...facts, ...changedFacts }, { ...rules, ...changedRules }, now)).toMatch(reason);
@@ -49,11 +57,17 @@ describe('a backup', () => {
     expect(reasonForFull({ ...facts, manifest }, rules, soon)).toMatch(/R2_FULL_BACKUP_DAYS/);
   });
 
-  it.each([
-    ['by age', { fullEveryMs: 0 }, new Date('2026-01-20T00:00:00Z')],
-    ['by retention', { retentionMs: undefined, fullEveryMs: 0 }, new Date('2029-01-01T00:00:00Z')],
-  ])('is never full %s where that is turned off', (_, changed, now) => {
-    expect(reasonForFull(facts, { ...rules, ...changed }, now)).toBeUndefined();
+  it('is never full by age where that is turned off', () => {
+    const later = new Date('2026-01-20T00:00:00Z');
+    expect(reasonForFull(facts, { ...rules, fullEveryMs: 0 }, later)).toBeUndefined();
+  });
+
+  it('that somebody waits for is full only where it must be', () => {
+    const hurried = { ...rules, hurried: true };
+    const later = new Date('2026-02-20T00:00:00Z');
+    expect(reasonForFull({ ...facts, usedBytes: 1 }, hurried, later)).toBeUndefined();
+    expect(reasonForFull({ ...facts, sizes: new Map() }, hurried, later)).toMatch(/missing/);
+    expect(reasonForFull(facts, { ...hurried, compression: 'none' }, later)).toMatch(/R2_COMPRESS_UPLOADS/);
   });
 
   it('of a clock that was set back is not full for that', () => {

@@ -15,14 +15,14 @@ export interface FullBackupRules {
   readonly compression: Compression;
   /** A full backup is due when the last one is older, ms; 0 for never. */
   readonly fullEveryMs: number;
-  /** Age at which retention removes backups, ms; undefined where it removes none. */
-  readonly retentionMs: number | undefined;
+  /** Somebody waits for this backup, or will kill it: what can wait is left to a later one. */
+  readonly hurried: boolean;
 }
 
 /** Below this share of used bytes an incremental backup would keep more that is of no use than it spares. */
 const LEAST_USED = 0.5;
-/** A base that retention could remove while the backup that builds on it is under way is none, ms. */
-const LONGEST_BACKUP_MS = 24 * 3_600_000;
+/** More packs than a week of half-hourly backups has: manifests name each one, and a restore reads from each one. */
+const MOST_PACKS = 350;
 
 /**
  * Why the next backup has to be a full one, for people; undefined where it may be incremental.
@@ -35,14 +35,13 @@ export function reasonForFull(base: BaseFacts, rules: FullBackupRules, now: Date
     return `${manifest.name} was stored with R2_COMPRESS_UPLOADS otherwise`;
   const missing = manifest.packs.find(({ key, length }) => sizes.get(key)?.size !== length);
   if (missing !== undefined) return `the pack ${missing.key} of ${manifest.name} is missing or has another size`;
+  if (rules.hurried) return undefined;
+  if (manifest.packs.length >= MOST_PACKS) return `${manifest.name} lies in ${manifest.packs.length} packs`;
+  // A name can be of the future, where a clock once was ahead: then the number of packs decides.
   const full = Math.max(...manifest.packs.map(({ key }) => fullBackupOf(key)?.time.getTime() ?? -Infinity));
   const age = now.getTime() - full;
   if (rules.fullEveryMs > 0 && age >= rules.fullEveryMs)
     return 'the last full backup is older than R2_FULL_BACKUP_DAYS';
-  const baseAge = now.getTime() - Date.parse(manifest.createdAt);
-  if (rules.retentionMs !== undefined && baseAge > rules.retentionMs - LONGEST_BACKUP_MS) {
-    return `${manifest.name} is about to be removed by retention`;
-  }
   const total = manifest.packs.reduce((sum, { length }) => sum + length, 0);
   if (usedBytes < total * LEAST_USED) return `less than half of the packs of ${manifest.name} is still used`;
   return undefined;

@@ -152,13 +152,11 @@ export class ImageCapture {
       const { sha256, first, count, body } = extent;
       extents.push({ key: extent.key, sha256, first, count });
       tables += body.byteLength;
-      if (base?.uses(sha256) === true) return;
       tablesAdded += await this.#untilAborted(target, this.repository.putExtent(extent));
     };
     const source = { descriptor: this.database.files.mainDescriptor(), size };
-    const stream = packStream(this.pool, source, { key, compression, base, onExtent }, contents, (bytes) =>
-      progress.advance(bytes),
-    );
+    const pack = { key, compression, base, onExtent, signal: target.signal };
+    const stream = packStream(this.pool, source, pack, contents, (bytes) => progress.advance(bytes));
     const chunks = await this.#untilAborted(target, unlessEmpty(stream));
     if (chunks !== undefined) {
       await this.repository.store.upload(key, chunks, { ...signalOf(target), partSize: partSizeFor(size) });
@@ -168,7 +166,11 @@ export class ImageCapture {
     if (contents.length > 0) lengths.set(key, contents.length);
     return {
       headerFrame: contents.header,
-      packs: [...contents.packs].map((pack) => ({ key: pack, length: lengths.get(pack) ?? 0 })),
+      packs: [...contents.packs].map((used) => {
+        const length = lengths.get(used);
+        if (length === undefined) throw new Error(`the manifest to build on does not list the pack ${used}`);
+        return { key: used, length };
+      }),
       extents,
       stored: contents.used + tables,
       added: contents.length + tablesAdded,

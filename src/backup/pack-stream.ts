@@ -29,6 +29,8 @@ export interface PackTarget {
   readonly compression: Compression;
   /** Blocks that this backup has already are not stored again. */
   readonly base: BaseBackup | undefined;
+  /** Ends the reading of the file. */
+  readonly signal: AbortSignal | undefined;
   /** Takes the block tables, in order, each when its last block was read. */
   readonly onExtent: (extent: StoredExtent) => Promise<void>;
 }
@@ -51,12 +53,13 @@ export interface PackSource {
 export async function* packStream(
   pool: BlockPool,
   source: PackSource,
-  { key, compression, base, onExtent }: PackTarget,
+  { key, compression, base, onExtent, signal }: PackTarget,
   contents: PackContents,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Buffer, void, void> {
   const memory = new FrameMemory({ count: BLOCKS_PER_TASK, size: BLOCK_SIZE });
   const encode = async (ranges: readonly FileRange[]): Promise<EncodedFrames> => {
+    signal?.throwIfAborted();
     const known = base === undefined ? [] : await framesOf(base, ranges);
     const target = memory.take();
     const hashes = known.map((frame) => frame?.sha256);

@@ -13,11 +13,11 @@ export class RepositorySweep {
     private readonly present: ReadonlyMap<string, unknown>,
   ) {}
 
-  /** A whole backup: its manifest first, so that it is never listed with parts missing. */
-  async backup(name: string, needed: ReadonlySet<string>): Promise<void> {
+  /** Ends a backup: its manifest goes before its parts, so that it is never listed with parts missing. */
+  async retire(name: string): Promise<boolean> {
     const retired = await this.#attempt(`${name}.json`, () => this.repository.retire(name));
-    if (retired) await this.remains(name, needed);
     if (retired) await this.object(noteKey(name));
+    return retired;
   }
 
   /** Packs and logs of a name that is no backup, except what others need; then its reservation. */

@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { aManifest } from '../../test/support/manifests.js';
 import { formatBackupName } from '../repository/backup-name.js';
-import type { Manifest } from '../repository/manifest.js';
-import { objectsOf, planRetention, type RetentionCandidate, type RetentionRules } from './retention-plan.js';
+import { type Manifest, objectsOf } from '../repository/manifest.js';
+import { planRetention, type RetentionCandidate, type RetentionRules } from './retention-plan.js';
 
 const DAY = 86_400_000;
 const NOW = new Date('2026-03-01T00:00:00Z');

@@ -1,4 +1,4 @@
-import type { Manifest } from '../repository/manifest.js';
+import { type Manifest, objectsOf } from '../repository/manifest.js';
 import { parseBackupName } from '../repository/backup-name.js';
 
 /** What retention knows of one backup. */
@@ -9,6 +9,8 @@ export interface RetentionCandidate {
   readonly label: string | null;
   /** True when the listing lacks an object that restoring it reads, or shows another size. */
   readonly incomplete?: boolean;
+  /** A backup under way builds on it. */
+  readonly inUse?: boolean;
 }
 
 /** An object below `extents/`, or a reservation below `pending/`. */
@@ -25,7 +27,7 @@ export interface RetentionRules {
 }
 
 /** Why a backup stays or goes. */
-export type RetentionReason = 'newest' | 'pinned' | 'labelled' | 'retention-off' | 'young' | 'expired';
+export type RetentionReason = 'newest' | 'in-use' | 'pinned' | 'labelled' | 'retention-off' | 'young' | 'expired';
 
 export interface RetentionDecision {
   readonly name: string;
@@ -48,7 +50,7 @@ export interface RetentionPlan {
  * Decides what goes. Pure: a failed or partial listing must never come here.
  *
  * Never removed: the newest backup of the main history, the newest of all, the newest of each whose objects are all there,
- * pinned and labelled ones, and whatever one that stays still needs.
+ * pinned and labelled ones, those that a backup under way builds on, and whatever one that stays still needs.
  */
 export function planRetention(
   candidates: readonly RetentionCandidate[],
@@ -65,6 +67,7 @@ export function planRetention(
     const { name } = candidate.manifest;
     const kept = (reason: RetentionReason): RetentionDecision => ({ name, keep: true, reason });
     if (newest.has(candidate)) return kept('newest');
+    if (candidate.inUse === true) return kept('in-use');
     if (candidate.pinned) return kept('pinned');
     if (candidate.label !== null) return kept('labelled');
     if (rules.keepMs === undefined) return kept('retention-off');
@@ -82,15 +85,6 @@ export function planRetention(
     extents: extents.filter((object) => isOld(object) && !needed.has(object.name)).map(({ name }) => name),
     needed,
   };
-}
-
-/** Every object that restoring a backup reads. */
-export function objectsOf(manifest: Manifest): string[] {
-  return [
-    ...manifest.packs.map(({ key }) => key),
-    ...manifest.extents.map(({ key }) => key),
-    ...(manifest.wal === null ? [] : [manifest.wal.key]),
-  ];
 }
 
 /**

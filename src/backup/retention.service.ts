@@ -3,18 +3,12 @@ import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { backupNameOf, EXTENTS_PREFIX } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
-import type { Manifest } from '../repository/manifest.js';
+import { type Manifest, objectsOf } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
 import { ownBackup } from './own-backup.js';
 import { RepositorySweep } from './repository-sweep.js';
-import {
-  type DatedObject,
-  objectsOf,
-  planRetention,
-  type RetentionCandidate,
-  type RetentionPlan,
-} from './retention-plan.js';
+import { type DatedObject, planRetention, type RetentionCandidate, type RetentionPlan } from './retention-plan.js';
 
 /** Longer than any backup takes. */
 const GRACE_MS = 24 * 3_600_000;
@@ -85,15 +79,17 @@ export class RetentionService {
     const { backups, remains, extents } = plan;
     if (dryRun) return { backups, remains, extents, dryRun, removed: [], denied: [] };
     const sweep = new RepositorySweep(this.repository, listing.objects);
-    for (const { name, keep } of backups) {
+    const retired = await this.#retire(
+      sweep,
+      backups.flatMap(({ name, keep }) => (keep ? [] : [name])),
+      plan,
+      signal,
+    );
+    for (const name of [...retired.names, ...remains]) {
       signal?.throwIfAborted();
-      if (!keep) await sweep.backup(name, plan.needed);
+      await sweep.remains(name, retired.needed);
     }
-    for (const name of remains) {
-      signal?.throwIfAborted();
-      await sweep.remains(name, plan.needed);
-    }
-    for (const key of extents) {
+    for (const key of extents.filter((extent) => !retired.needed.has(extent))) {
       signal?.throwIfAborted();
       await sweep.object(key);
     }
@@ -108,6 +104,35 @@ export class RetentionService {
     return report;
   }
 
+  /**
+   * Removes manifests, and only then looks which packs a backup under way rests on.
+   *
+   * A backup reserves its name, with that of its base, and then looks whether the base is still there. So either it sees
+   * that the base is gone, or its reservation is seen here.
+   */
+  async #retire(
+    sweep: RepositorySweep,
+    names: readonly string[],
+    { needed }: Pick<RetentionPlan, 'needed'>,
+    signal?: AbortSignal,
+  ): Promise<{ names: readonly string[]; needed: ReadonlySet<string> }> {
+    const known = new Map<string, Manifest>();
+    const retired: string[] = [];
+    for (const name of names) {
+      signal?.throwIfAborted();
+      const manifest = await this.#manifestToRemove(name);
+      if (manifest !== undefined) known.set(name, manifest);
+      if (await sweep.retire(name)) retired.push(name);
+    }
+    const { objects } = await this.repository.inUse(await this.repository.pending(), this.#graceStart(), known);
+    return { names: retired, needed: new Set([...needed, ...objects]) };
+  }
+
+  /** Reservations and unused objects from before are of backups that were cut off. */
+  #graceStart(): Date {
+    return new Date(this.clock.now().getTime() - GRACE_MS);
+  }
+
   async #plan(listing: Listing): Promise<RetentionPlan> {
     const notes = await this.repository.notes();
     const sizes = new Map([...listing.objects].map(([key, { size }]) => [key, size]));
@@ -116,15 +141,17 @@ export class RetentionService {
       extents.push({ name: key, modifiedAt });
       sizes.set(key, size);
     }
+    const { bases, objects } = await this.repository.inUse(listing.pending, this.#graceStart());
     const candidates: RetentionCandidate[] = [];
     for (const { name } of listing.backups) {
       const manifest = await this.repository.manifest(name);
       const { pinned, label } = notes.get(name) ?? manifest;
-      candidates.push({ manifest, pinned, label, incomplete: !isComplete(manifest, sizes) });
+      candidates.push({ manifest, pinned, label, incomplete: !isComplete(manifest, sizes), inUse: bases.has(name) });
     }
     const pending = [...listing.pending].map(([name, modifiedAt]) => ({ name, modifiedAt }));
     const keepMs = this.config.retentionDays === 0 ? undefined : this.config.retentionDays * DAY_MS;
-    return planRetention(candidates, extents, pending, { keepMs, graceMs: GRACE_MS }, this.clock.now());
+    const plan = planRetention(candidates, extents, pending, { keepMs, graceMs: GRACE_MS }, this.clock.now());
+    return { ...plan, needed: new Set([...plan.needed, ...objects]) };
   }
 
   async #removeOne(text: string): Promise<void> {
@@ -141,7 +168,8 @@ export class RetentionService {
       for (const key of objectsOf(await this.repository.manifest(other.name))) needed.add(key);
     }
     const sweep = new RepositorySweep(this.repository, listing.objects);
-    await sweep.backup(name, needed);
+    const retired = await this.#retire(sweep, [name], { needed });
+    for (const gone of retired.names) await sweep.remains(gone, retired.needed);
     if (sweep.denied.length > 0) {
       throw new EiderError('STORE_DENIED', `The credentials may not delete ${sweep.denied.join(', ')}.`);
     }
@@ -161,6 +189,7 @@ export class RetentionService {
     const { backups } = await this.#plan(listing);
     const reason = backups.find((decision) => decision.name === name)?.reason;
     if (reason === 'newest') return 'the newest backup';
+    if (reason === 'in-use') return 'the one that a backup under way builds on';
     return reason === 'pinned' ? reason : undefined;
   }
 

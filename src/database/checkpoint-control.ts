@@ -10,8 +10,6 @@ import type { WriteGate } from './write-gate.js';
 const RETRY_MS = 20;
 /** How long new writes wait for those under way to end, so that a checkpoint can run, ms. Doubled with each try. */
 const DRAIN_MS = 250;
-/** For each ms that writes were made to wait in vain, so many are theirs before the next try. */
-const REST_FACTOR = 2;
 
 /** Who may make a checkpoint, and when. */
 export class CheckpointControl {
@@ -115,8 +113,9 @@ export class CheckpointControl {
         } finally {
           letIn?.();
         }
-        const pauseMs = letIn === undefined ? drainMs * REST_FACTOR : RETRY_MS;
-        if (this.#closing || this.clock.monotonicMs() + pauseMs > deadline) return false;
+        // Writes that were made to wait in vain have as long for themselves before the next try.
+        const pauseMs = letIn === undefined ? drainMs : RETRY_MS;
+        if (this.#closing || this.clock.monotonicMs() + pauseMs >= deadline) return false;
         await this.clock.sleep(pauseMs);
         if (letIn === undefined) drainMs *= 2;
       }

@@ -11,8 +11,11 @@ const LOOK_MS = 5_000;
  * measured on DuckDB 1.5.6.
  */
 const MOST_COMMITS = 20_000;
-/** How long one try may wait for other transactions, ms. */
+/** How long one try may wait for other transactions, ms, and where the log is four times as long as it should be. */
 const TRY_MS = 2_000;
+const LONG_TRY_MS = 10_000;
+/** Each look that was in vain doubles the time to the next one, up to this many times. */
+const MOST_DOUBLINGS = 4;
 
 /**
  * Whether a log should be folded.
@@ -32,7 +35,8 @@ export class CheckpointWatcher {
   readonly #logger = new Logger('Checkpoint');
   #stop: AbortController | undefined;
   #loop: Promise<void> = Promise.resolve();
-  #blocked = false;
+  /** Looks in a row that found transactions in the way. */
+  #blocked = 0;
 
   constructor(
     @Inject(databaseConfig.KEY) private readonly config: DatabaseConfig,
@@ -62,13 +66,14 @@ export class CheckpointWatcher {
     const size = files.wal()?.size ?? 0;
     const due = isCheckpointDue(size, () => files.commitsInLog(), this.config.checkpointWalBytes);
     if (!due) return false;
-    const done = await this.database.checkpoint({ timeoutMs: TRY_MS });
-    if (!done && !this.#blocked) {
+    const isLong = size >= 4 * this.config.checkpointWalBytes;
+    const done = await this.database.checkpoint({ timeoutMs: isLong ? LONG_TRY_MS : TRY_MS });
+    if (!done && this.#blocked === 0) {
       this.#logger.warn(
-        `the log has ${size} bytes and cannot be folded: a transaction that updates rows or changes the schema has been open since before, or a reader from before an update`,
+        `the log has ${size} bytes and cannot be folded: a transaction that writes has been open all the while, or a reader from before an update`,
       );
     }
-    this.#blocked = !done;
+    this.#blocked = done ? 0 : this.#blocked + 1;
     return done;
   }
 
@@ -80,7 +85,8 @@ export class CheckpointWatcher {
         this.#logger.error(`the checkpoint failed: ${messageOf(error)}`);
       }
       try {
-        await this.clock.sleep(LOOK_MS, signal);
+        // Every try makes writes wait for a moment.
+        await this.clock.sleep(LOOK_MS * 2 ** Math.min(this.#blocked, MOST_DOUBLINGS), signal);
       } catch {
         return;
       }

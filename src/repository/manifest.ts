@@ -70,6 +70,15 @@ export const manifestSchema = z.strictObject({
 /** The commit record of one backup: a backup exists when its manifest exists. */
 export type Manifest = z.infer<typeof manifestSchema>;
 export type ExtentReference = z.infer<typeof extentSchema>;
+/** Every object that restoring a backup reads. */
+export function objectsOf({ packs, extents, wal }: Manifest): string[] {
+  return [
+    ...packs.map(({ key: pack }) => pack),
+    ...extents.map((extent) => extent.key),
+    ...(wal === null ? [] : [wal.key]),
+  ];
+}
+
 export type Frame = z.infer<typeof frameSchema>;
 export type ManifestTable = z.infer<typeof tableSchema>;
 

@@ -14,7 +14,8 @@ import {
   REPOSITORY_KEY,
 } from './keys.js';
 import { type ForeignBackup, type ListedBackup, type Listing, readListing } from './listing.js';
-import { decodeManifest, encodeManifest, type ExtentReference, type Manifest } from './manifest.js';
+import { decodeManifest, encodeManifest, type ExtentReference, type Manifest, objectsOf } from './manifest.js';
+import { decodeReservation, encodeReservation, type Reservation } from './reservation.js';
 import { decodeNote, encodeNote, type Note } from './note.js';
 import {
   checkOwner,
@@ -23,8 +24,20 @@ import {
   type RepositoryRecord,
 } from './repository-record.js';
 
-/** Manifests never change, so they are read once. About 2 KiB each. */
+/** Manifests never change, so they are read once. About 2 KiB each, and 100 bytes for each pack. */
 const MANIFESTS_KEPT = 5_000;
+
+/** Objects younger than this are not removed by retention while a backup takes less than half a day, ms. */
+const REFRESH_MS = 12 * 3_600_000;
+/** Manifests are kept in memory up to this many packs in all: about 125 bytes each. */
+const PACKS_KEPT = 200_000;
+
+/** What must stay for backups under way. */
+export interface InUse {
+  /** Names of the backups that they build on. */
+  readonly bases: ReadonlySet<string>;
+  readonly objects: ReadonlySet<string>;
+}
 
 /** What a name stands for: a backup of ours, or a database file that somebody put there. */
 export type FoundBackup =
@@ -34,6 +47,7 @@ export type FoundBackup =
 /** The backups of one database in one store: the bucket format, without any scheduling. */
 export class Repository {
   readonly #manifests = new Map<string, Manifest>();
+  #packs = 0;
   readonly #foreign = new Set<string>();
   #claimed = false;
 
@@ -76,10 +90,7 @@ export class Repository {
   /** All backups, with two LIST requests per thousand objects. */
   async list(): Promise<Listing> {
     // Reservations first: a backup that completes between the two listings is then seen with its manifest.
-    const pending = new Map<string, Date>();
-    for await (const info of this.store.list(PENDING_PREFIX)) {
-      pending.set(info.key.slice(PENDING_PREFIX.length, -'.json'.length), info.modifiedAt);
-    }
+    const pending = await this.pending();
     const objects: ObjectInfo[] = [];
     for await (const info of this.store.list('', { shallow: true })) objects.push(info);
     const listing = readListing(objects, pending);
@@ -135,13 +146,13 @@ export class Repository {
   }
 
   /**
-   * Reserves a name for a backup; false when it is taken.
+   * Reserves a name for a backup, which may build on another one; false when it is taken.
    *
    * The manifest is looked for once the name is reserved: another process can commit a backup of this name and end its
    * reservation between the two requests, and its pack would then be overwritten.
    */
-  async reserve(name: string): Promise<boolean> {
-    const body = Buffer.from(`${JSON.stringify({ name, since: this.now().toISOString() })}\n`);
+  async reserve(name: string, base?: string): Promise<boolean> {
+    const body = encodeReservation({ name, since: this.now().toISOString(), base });
     try {
       await this.store.put(pendingKey(name), body, { ifAbsent: true });
     } catch (error) {
@@ -155,9 +166,9 @@ export class Repository {
 
   /** Marks what is left of a name as no backup, before its manifest goes. Idempotent. */
   async retire(name: string): Promise<void> {
-    await this.store.put(pendingKey(name), Buffer.from(`${JSON.stringify({ name, retired: true })}\n`));
+    await this.store.put(pendingKey(name), encodeReservation({ name, retired: true }));
     await this.store.delete(manifestKey(name));
-    this.#manifests.delete(name);
+    this.#forget(name);
   }
 
   /** Ends a reservation. */
@@ -165,12 +176,71 @@ export class Repository {
     await this.store.delete(pendingKey(name));
   }
 
+  /** Whether a backup of this name is complete, and not being removed. */
+  async exists(name: string): Promise<boolean> {
+    return (await this.store.head(manifestKey(name))) !== undefined;
+  }
+
+  /**
+   * What backups under way rest on.
+   *
+   * @param pending - reservations, as they were listed
+   * @param since - older ones are of backups that were cut off
+   * @param known - manifests that may be gone from the store by now
+   */
+  async inUse(
+    pending: Listing['pending'],
+    since: Date,
+    known: ReadonlyMap<string, Manifest> = new Map(),
+  ): Promise<InUse> {
+    const bases = new Set<string>();
+    const objects = new Set<string>();
+    const add = async (name: string): Promise<void> => {
+      try {
+        for (const key of objectsOf(known.get(name) ?? (await this.manifest(name)))) objects.add(key);
+      } catch (error) {
+        // It is removed, or was never completed: nobody rests on it.
+        if (!isEiderError(error, 'BACKUP_NOT_FOUND')) throw error;
+      }
+    };
+    for (const [name, reservedAt] of pending) {
+      if (reservedAt < since) continue;
+      const reservation = await this.#reservation(name);
+      // The reservation has ended since: with a backup, whose manifest tells what it needs.
+      if (reservation === undefined) await add(name);
+      if (reservation?.base === undefined) continue;
+      bases.add(reservation.base);
+      await add(reservation.base);
+    }
+    return { bases, objects };
+  }
+
+  /** Names in `pending/`, and since when. */
+  async pending(): Promise<Listing['pending']> {
+    const pending = new Map<string, Date>();
+    for await (const info of this.store.list(PENDING_PREFIX)) {
+      pending.set(info.key.slice(PENDING_PREFIX.length, -'.json'.length), info.modifiedAt);
+    }
+    return pending;
+  }
+
+  async #reservation(name: string): Promise<Reservation | undefined> {
+    try {
+      return decodeReservation(name, await this.store.read(pendingKey(name)));
+    } catch (error) {
+      if (isEiderError(error, 'STORE_NOT_FOUND')) return undefined;
+      throw error;
+    }
+  }
+
   /** Stores an extent, unless it is there; the bytes that were added. */
   async putExtent({ key, sha256, body }: StoredExtent): Promise<number> {
     await this.cache?.write(sha256, body);
-    if ((await this.store.head(key)) !== undefined) return 0;
-    await this.store.put(key, body);
-    return body.byteLength;
+    const found = await this.store.head(key);
+    const isNew = found?.size !== body.byteLength;
+    // One that no backup needs may be about to be removed, since it is old: it is made young again.
+    if (isNew || this.now().getTime() - found.modifiedAt.getTime() > REFRESH_MS) await this.store.put(key, body);
+    return isNew ? body.byteLength : 0;
   }
 
   /**
@@ -264,10 +334,19 @@ export class Repository {
   }
 
   #remember(manifest: Manifest): Manifest {
+    this.#forget(manifest.name);
     this.#manifests.set(manifest.name, manifest);
-    const oldest = this.#manifests.keys().next();
-    if (this.#manifests.size > MANIFESTS_KEPT && oldest.done === false) this.#manifests.delete(oldest.value);
+    this.#packs += manifest.packs.length;
+    for (const oldest of this.#manifests.keys()) {
+      if (this.#manifests.size <= MANIFESTS_KEPT && this.#packs <= PACKS_KEPT) break;
+      this.#forget(oldest);
+    }
     return manifest;
+  }
+
+  #forget(name: string): void {
+    this.#packs -= this.#manifests.get(name)?.packs.length ?? 0;
+    this.#manifests.delete(name);
   }
 }
 

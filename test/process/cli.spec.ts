@@ -19,7 +19,7 @@ beforeAll(async () => {
   const core = new TestCore(join(stage.path, 'given'));
   await core.open();
   const backUp = async (): Promise<string> => {
-    const outcome = await core.backups.create({ trigger: 'manual' });
+    const outcome = await core.backups.create({ trigger: 'manual', full: true });
     if (!outcome.created) throw new Error('no backup was taken');
     core.clock.advance(60_000);
     return outcome.manifest.name;

@@ -10,6 +10,7 @@ import { backupConcern } from '../../src/config/backup.config.js';
 import { databaseConcern } from '../../src/config/database.config.js';
 import { restoreConcern } from '../../src/config/restore.config.js';
 import { DatabaseService } from '../../src/database/database.service.js';
+import type { Session } from '../../src/database/session.js';
 import { Migrator } from '../../src/database/migrator.js';
 import { Lineage } from '../../src/lineage/lineage.js';
 import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
@@ -42,6 +43,11 @@ export class TestClock extends Clock {
 export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'eider-test-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** A checkpoint in a form that is not recognised. */
+export async function foreignCheckpoint(session: Session): Promise<void> {
+  await session.run('SELECT * FROM "checkpoint"()');
 }
 
 /** What a core shares with others, or has of its own. */
@@ -124,13 +130,13 @@ export class TestCore {
   }
 
   /** Runs statements that write, one after the other. */
-  /** A checkpoint that Eider does not know of: the comment hides it. */
-  async foreignCheckpoint(): Promise<void> {
-    await this.write('/* unseen */ CHECKPOINT');
-  }
-
   async write(...statements: string[]): Promise<void> {
     for (const statement of statements) await this.database.write((session) => session.run(statement));
+  }
+
+  /** A checkpoint that Eider does not know of. */
+  async foreignCheckpoint(): Promise<void> {
+    await this.database.write(foreignCheckpoint);
   }
 
   /** One number out of the database. */

@@ -160,6 +160,80 @@ describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
   });
 });
 
+describe('an incremental backup whose base another process removes meanwhile', () => {
+  let other: TestCore;
+  let base: Manifest;
+
+  beforeEach(async () => {
+    await begin('bucket');
+    base = await backUp(core);
+    await core.write("INSERT INTO words VALUES ('more')");
+    other = site.core('first-again', { R2_BACKUP_RETENTION_DAYS: '1' });
+  });
+  afterEach(async () => site.remove());
+
+  /** A newer backup of the same history, so that the base is not the newest any more. */
+  async function newerOne(): Promise<void> {
+    site.clock.advance(60_000);
+    await other.boot();
+    await other.write('CREATE TABLE another (i INTEGER)');
+    expect(await backUp(other, { full: true })).toMatchObject({ fork: false });
+  }
+
+  it('keeps it, since its reservation names it', async () => {
+    const upload = site.s3.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
+    const taking = backUp(core);
+    await upload.reached;
+    await newerOne();
+    await expect(other.retention.remove(base.name)).rejects.toMatchObject({
+      code: 'BACKUP_IN_USE',
+      message: expect.stringContaining('builds on'),
+    });
+    site.clock.advance(3 * DAY_MS);
+    const { backups } = await other.retention.run();
+    expect(backups).toContainEqual({ name: base.name, keep: true, reason: 'in-use' });
+    upload.open();
+    const taken = await taking;
+    expect(taken.kind).toBe('incremental');
+    expect(await core.verify.verify(taken.name)).toMatchObject({ ok: true });
+    // Afterwards it may go, and what the other one needs of it stays.
+    await other.retention.remove(base.name);
+    expect(await core.verify.verify(taken.name)).toMatchObject({ ok: true });
+  });
+
+  it('keeps its packs where the reservation came while the manifest was removed', async () => {
+    const reservation = site.s3.faults.hold({ operation: 'PutObject', key: /pending\// });
+    const upload = site.s3.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
+    const taking = backUp(core);
+    await reservation.reached;
+    await newerOne();
+    const removal = site.s3.faults.hold({ operation: 'DeleteObject', key: new RegExp(`${base.name}\\.json$`) });
+    const removing = other.retention.remove(base.name);
+    await removal.reached;
+    reservation.open();
+    await upload.reached;
+    removal.open();
+    await removing;
+    upload.open();
+    const taken = await taking;
+    expect(taken.kind).toBe('incremental');
+    expect(await core.verify.verify(taken.name)).toMatchObject({ ok: true });
+    expect((await core.repository.list()).backups.map(({ name }) => name)).not.toContain(base.name);
+  });
+
+  it('is a full one where the base went before the reservation was there', async () => {
+    const reservation = site.s3.faults.hold({ operation: 'PutObject', key: /pending\// });
+    const taking = backUp(core);
+    await reservation.reached;
+    await newerOne();
+    await other.retention.remove(base.name);
+    reservation.open();
+    const taken = await taking;
+    expect(taken.kind).toBe('full');
+    expect(await core.verify.verify(taken.name)).toMatchObject({ ok: true });
+  });
+});
+
 describe('a backup that cannot build on the newest one', () => {
   beforeEach(async () => begin('folder'));
   afterEach(async () => site.remove());
@@ -169,6 +243,16 @@ describe('a backup that cannot build on the newest one', () => {
     core = site.core('first', env);
     await core.boot();
   };
+
+  it('stores a block table again that only the cache still has', async () => {
+    const first = await backUp(core);
+    for (const { key } of first.extents) await core.store.delete(key);
+    const next = await backUp(core, { trigger: 'manual' });
+    expect(next).toMatchObject({ kind: 'incremental', extents: first.extents });
+    for (const manifest of [first, next]) {
+      expect(await restored(manifest, `of-${manifest.name}`)).toEqual(await contentOf(core));
+    }
+  });
 
   it('is full where its block table is gone, in the store and beside the database', async () => {
     const first = await backUp(core);
@@ -215,7 +299,24 @@ describe('a backup that cannot build on the newest one', () => {
     expect(await backUp(core, { trigger: 'manual' })).toMatchObject({ kind: 'incremental' });
   });
 
-  it('leaves nothing listed when it fails', async () => {
+  it('leaves nothing when its upload fails', async () => {
+    await site.remove();
+    await begin('bucket');
+    await backUp(core);
+    const before = site.s3.state.keys();
+    await core.write("INSERT INTO words VALUES ('lost')");
+    for (const key of [/extents\//, /\.blocks\.zst$/]) {
+      site.s3.faults.failAlways(403, { operation: 'PutObject', key });
+      await expect(backUp(core)).rejects.toMatchObject({ code: 'STORE_DENIED' });
+      site.s3.faults.clear();
+      const left = site.s3.state.keys().filter((name) => !before.includes(name));
+      // A block table without a backup does no harm: the next one may need the same.
+      expect(left.filter((name) => !name.includes('extents/'))).toEqual([]);
+    }
+    expect((await backUp(core)).kind).toBe('incremental');
+  });
+
+  it('leaves nothing listed when its manifest cannot be written', async () => {
     await site.remove();
     await begin('bucket');
     await backUp(core);

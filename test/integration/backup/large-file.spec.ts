@@ -44,7 +44,13 @@ async function pack(key: string, base?: BaseBackup, blocks = BLOCKS) {
   };
   const source = { descriptor: file.fd, size: HEADERS_SIZE + blocks * BLOCK_SIZE };
   let bytes = 0;
-  const stream = packStream(pool, source, { key, compression: 'zstd', base, onExtent }, contents, () => {});
+  const stream = packStream(
+    pool,
+    source,
+    { key, compression: 'zstd', base, onExtent, signal: undefined },
+    contents,
+    () => {},
+  );
   for await (const chunk of stream) bytes += chunk.length;
   expect(bytes).toBe(contents.length);
   return { contents, extents };

@@ -5,6 +5,7 @@ import { CheckpointWatcher, isCheckpointDue } from '../../../src/database/checkp
 import type { DatabaseService } from '../../../src/database/database.service.js';
 import { COMMIT_MARKER } from '../../../src/duckdb-format/wal.js';
 import { Clock } from '../../../src/runtime/clock.js';
+import { foreignCheckpoint } from '../../support/core.js';
 import { databaseAt, databaseRules, gate, testFolder } from './open-database.js';
 
 describe('checkpoints', () => {
@@ -116,7 +117,7 @@ describe('checkpoints', () => {
     const before = await database.position();
     await database.guardCheckpoint(async () => {
       await insert();
-      await expect(database.write((session) => session.run('/* */ CHECKPOINT'))).rejects.toThrow('Cannot CHECKPOINT');
+      await expect(database.write(foreignCheckpoint)).rejects.toThrow('Cannot CHECKPOINT');
       expect(await database.checkpoint({ timeoutMs: 50 })).toBe(false);
     });
     const after = await database.position();

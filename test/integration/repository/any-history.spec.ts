@@ -1,8 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { rmSync } from 'node:fs';
 import { isEiderError } from '../../../src/errors/eider-error.js';
-import { objectsOf } from '../../../src/backup/retention-plan.js';
-import type { Manifest } from '../../../src/repository/manifest.js';
+import { type Manifest, objectsOf } from '../../../src/repository/manifest.js';
 import { backupNameOf, manifestKey, pendingKey } from '../../../src/repository/keys.js';
 import { TestClock, type TestCore } from '../../support/core.js';
 import { report } from '../../support/fault-loop.js';

@@ -12,7 +12,7 @@ const names = async (): Promise<string[]> => (await core.repository.list()).back
 /** A backup with a change of its own. */
 const taken = async (request: Parameters<typeof backUp>[1] = {}): Promise<string> => {
   await core.write('INSERT INTO guests VALUES (1)');
-  return (await backUp(core, request)).name;
+  return (await backUp(core, { full: true, ...request })).name;
 };
 
 beforeEach(async () => {
