@@ -11,12 +11,8 @@ import { writeFully } from '../runtime/write-fully.js';
 import { decompressor } from './decompress.js';
 import type { Frame, Manifest } from './manifest.js';
 import type { Repository } from './repository.js';
+import { type Segment, segmentsOf, WINDOW_FRAMES } from './segments.js';
 
-/**
- * Neighbouring frames are read together up to this many: 4 MiB of the file, as stored and as decoded both in memory, and
- * few enough requests (256 for each GiB).
- */
-const SEGMENT_BLOCKS = 16;
 /** Segments being fetched or decoded at once: some keep the threads busy while the others are on their way. */
 const SEGMENTS_AT_ONCE = 8;
 
@@ -31,13 +27,6 @@ export interface Damage {
 interface PlacedFrame extends Frame {
   readonly block: number;
   readonly target: { readonly offset: number; readonly length: number };
-}
-
-interface Segment {
-  readonly pack: string;
-  readonly start: number;
-  readonly end: number;
-  readonly frames: readonly PlacedFrame[];
 }
 
 /** Reads a backup's image: every block is checked against its SHA-256, and written where a file is given. */
@@ -97,7 +86,7 @@ export class ImageReader {
   /** A read that finds damage is made once more: bytes can be flipped on their way, too. */
   async #readSegment(
     manifest: Manifest,
-    segment: Segment,
+    segment: Segment<PlacedFrame>,
     file: FileHandle | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Damage[]> {
@@ -107,7 +96,7 @@ export class ImageReader {
 
   async #tryReadSegment(
     manifest: Manifest,
-    { pack, start, end, frames }: Segment,
+    { pack, start, end, frames }: Segment<PlacedFrame>,
     file: FileHandle | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Damage[]> {
@@ -133,18 +122,15 @@ export class ImageReader {
     return damaged.map(({ index, why }) => ({ key: pack, why, block: frames[index]?.block ?? -1 }));
   }
 
-  async *#segments(manifest: Manifest): AsyncGenerator<Segment, void, void> {
-    let run: PlacedFrame[] = [];
+  async *#segments(manifest: Manifest): AsyncGenerator<Segment<PlacedFrame>, void, void> {
+    let window: PlacedFrame[] = [];
     for await (const frame of this.#frames(manifest)) {
-      const last = run.at(-1);
-      const joins = last?.pack === frame.pack && last.offset + last.length === frame.offset;
-      if (run.length > 0 && (!joins || run.length === SEGMENT_BLOCKS)) {
-        yield segmentOf(run);
-        run = [];
-      }
-      run.push(frame);
+      window.push(frame);
+      if (window.length < WINDOW_FRAMES) continue;
+      yield* segmentsOf(window);
+      window = [];
     }
-    if (run.length > 0) yield segmentOf(run);
+    yield* segmentsOf(window);
   }
 
   async *#frames(manifest: Manifest): AsyncGenerator<PlacedFrame, void, void> {
@@ -165,11 +151,4 @@ export class ImageReader {
       );
     }
   }
-}
-
-function segmentOf(frames: readonly PlacedFrame[]): Segment {
-  const first = frames[0];
-  const last = frames.at(-1);
-  if (first === undefined || last === undefined) throw new RangeError('a segment has at least one frame');
-  return { pack: first.pack, start: first.offset, end: last.offset + last.length, frames };
 }
