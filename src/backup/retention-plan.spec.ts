@@ -7,7 +7,7 @@ import { planRetention, type RetentionCandidate, type RetentionRules } from './r
 
 const DAY = 86_400_000;
 const NOW = new Date('2026-03-01T00:00:00Z');
-const RULES: RetentionRules = { keepMs: 30 * DAY, graceMs: DAY };
+const RULES: RetentionRules = { keepMs: 30 * DAY, keepAllMs: 30 * DAY, graceMs: DAY };
 
 const nameOf = (ageDays: number): string =>
   formatBackupName({ stem: 'hesocial-backup', time: new Date(NOW.getTime() - ageDays * DAY), ordinal: 1 });
@@ -69,6 +69,43 @@ describe('retention', () => {
     const manifest: Manifest = { ...named.manifest, createdAt };
     const plan = planRetention([candidate({ age: -11 }), { ...named, manifest }], [], [], RULES, NOW);
     expect(plan.backups[1]?.keep).toBe(keep);
+  });
+
+  it('keeps the newest of each day behind the time for which it keeps all', () => {
+    const rules = { ...RULES, keepAllMs: 2 * DAY };
+    const sketches = [0, 1.9, 2, 2.1, 2.2, 2.9, 3.5, 29.6, 30, 30.1].map((age) => ({ age }));
+    // NOW is midnight: ages 2.1 to 2.9 are of one day.
+    expect(reasons(sketches, rules)).toEqual([
+      'newest',
+      'young',
+      'young',
+      'daily',
+      'thinned',
+      'thinned',
+      'daily',
+      'daily',
+      'thinned',
+      'expired',
+    ]);
+  });
+
+  it('takes forks and backups that lack an object for none of a day', () => {
+    const rules = { ...RULES, keepAllMs: DAY };
+    const [newest, fork, broken, good, older] = [
+      { age: 0 },
+      { age: 2.1, fork: true },
+      { age: 2.2 },
+      { age: 2.3 },
+      { age: 2.4 },
+    ].map(candidate);
+    const all = [newest!, fork!, { ...broken!, incomplete: true }, good!, older!];
+    expect(planRetention(all, [], [], rules, NOW).backups.map(({ reason }) => reason)).toEqual([
+      'newest',
+      'daily',
+      'thinned',
+      'daily',
+      'thinned',
+    ]);
   });
 
   it('never removes the newest backup, however old', () => {
@@ -163,6 +200,7 @@ describe('any retention', () => {
       fc.integer({ min: 0, max: 100 }).map((days) => days * DAY),
       { nil: undefined },
     ),
+    keepAllMs: fc.integer({ min: 0, max: 100 }).map((days) => days * DAY),
     graceMs: fc.constant(DAY),
   });
   const stored = ['a', 'b', 'c', 'd'].map((id) => ({ name: extentOf(id), modifiedAt: new Date(0) }));
@@ -177,14 +215,22 @@ describe('any retention', () => {
     );
   });
 
-  it('removes only what is expired, not the newest, not pinned and not labelled', () => {
+  it('removes only what is old, not the newest, not pinned and not labelled, and not the only one of a day', () => {
     fc.assert(
       fc.property(history, rules, (sketches, policy) => {
-        plan(sketches, policy).backups.forEach(({ keep }, index) => {
+        const { backups } = plan(sketches, policy);
+        // Their manifests say that they were made 59 days ago, which counts where their names are older.
+        const dayOf = (index: number) => Math.floor(-Math.min(59, sketches[index]?.age ?? 0));
+        backups.forEach(({ keep, reason }, index) => {
           const { age = 0, pinned, label } = sketches[index] ?? {};
           if (keep) return;
           expect(policy.keepMs).toBeDefined();
-          expect(age * DAY).toBeGreaterThan(policy.keepMs ?? 0);
+          if (reason === 'expired') expect(age * DAY).toBeGreaterThan(policy.keepMs ?? 0);
+          else {
+            expect(reason).toBe('thinned');
+            expect(age * DAY).toBeGreaterThan(policy.keepAllMs);
+            expect(backups.some((other, at) => other.keep && at !== index && dayOf(at) === dayOf(index))).toBe(true);
+          }
           expect([index, pinned, label]).toEqual([expect.any(Number), false, null]);
           expect(index).toBeGreaterThan(0);
         });

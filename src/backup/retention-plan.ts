@@ -22,12 +22,15 @@ export interface DatedObject {
 export interface RetentionRules {
   /** Backups older than this are removed; undefined keeps all. */
   readonly keepMs: number | undefined;
+  /** Of older ones only the newest of each day is kept, ms. */
+  readonly keepAllMs: number;
   /** Unfinished backups and unused tables younger than this may belong to a backup under way, ms. */
   readonly graceMs: number;
 }
 
 /** Why a backup stays or goes. */
-export type RetentionReason = 'newest' | 'in-use' | 'pinned' | 'labelled' | 'retention-off' | 'young' | 'expired';
+export type RetentionReason =
+  'newest' | 'in-use' | 'pinned' | 'labelled' | 'retention-off' | 'young' | 'daily' | 'thinned' | 'expired';
 
 export interface RetentionDecision {
   readonly name: string;
@@ -63,6 +66,7 @@ export function planRetention(
   const newest = new Set(
     [candidates, main].flatMap((line) => [line[0], line.find(({ incomplete }) => incomplete !== true)]),
   );
+  const daily = newestOfEachDay(candidates, now);
   const decide = (candidate: RetentionCandidate): RetentionDecision => {
     const { name } = candidate.manifest;
     const kept = (reason: RetentionReason): RetentionDecision => ({ name, keep: true, reason });
@@ -72,7 +76,9 @@ export function planRetention(
     if (candidate.label !== null) return kept('labelled');
     if (rules.keepMs === undefined) return kept('retention-off');
     const age = now.getTime() - timeOf(candidate.manifest, now);
-    return age <= rules.keepMs ? kept('young') : { name, keep: false, reason: 'expired' };
+    if (age > rules.keepMs) return { name, keep: false, reason: 'expired' };
+    if (age <= rules.keepAllMs) return kept('young');
+    return daily.has(candidate) ? kept('daily') : { name, keep: false, reason: 'thinned' };
   };
   const backups = candidates.map(decide);
   const kept = candidates.filter((_, index) => backups[index]?.keep === true).map(({ manifest }) => manifest);
@@ -85,6 +91,18 @@ export function planRetention(
     extents: extents.filter((object) => isOld(object) && !needed.has(object.name)).map(({ name }) => name),
     needed,
   };
+}
+
+/** The newest backup of each day (UTC) whose objects are all there, or just the newest; forks for themselves. */
+function newestOfEachDay(candidates: readonly RetentionCandidate[], now: Date): ReadonlySet<RetentionCandidate> {
+  const days = new Map<string, RetentionCandidate>();
+  for (const candidate of candidates) {
+    const { manifest, incomplete } = candidate;
+    const day = `${new Date(timeOf(manifest, now)).toISOString().slice(0, 10)} ${String(manifest.fork)}`;
+    const found = days.get(day);
+    if (found === undefined || (found.incomplete === true && incomplete !== true)) days.set(day, candidate);
+  }
+  return new Set(days.values());
 }
 
 /**

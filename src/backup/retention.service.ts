@@ -22,7 +22,7 @@ export interface RetentionReport extends Pick<RetentionPlan, 'backups' | 'remain
   readonly denied: readonly string[];
 }
 
-/** Removes backups by age, and what unfinished ones left. */
+/** Removes backups by age, leaves one for each day of older ones, and removes what unfinished ones left. */
 @Injectable()
 export class RetentionService {
   readonly #logger = new Logger('Retention');
@@ -150,7 +150,8 @@ export class RetentionService {
     }
     const pending = [...listing.pending].map(([name, modifiedAt]) => ({ name, modifiedAt }));
     const keepMs = this.config.retentionDays === 0 ? undefined : this.config.retentionDays * DAY_MS;
-    const plan = planRetention(candidates, extents, pending, { keepMs, graceMs: GRACE_MS }, this.clock.now());
+    const rules = { keepMs, keepAllMs: this.config.keepAllMs, graceMs: GRACE_MS };
+    const plan = planRetention(candidates, extents, pending, rules, this.clock.now());
     return { ...plan, needed: new Set([...plan.needed, ...objects]) };
   }
 

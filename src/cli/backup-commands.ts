@@ -78,7 +78,9 @@ export function addBackupCommands(program: Command): void {
 
   program
     .command('retention')
-    .description('remove backups that are older than R2_BACKUP_RETENTION_DAYS')
+    .description(
+      'remove backups that are older than R2_BACKUP_RETENTION_DAYS, and most of those older than BACKUP_KEEP_ALL_HOURS',
+    )
     .option('--dry-run', 'only tell what would be removed')
     .option('--json', 'print JSON')
     .action(async (options: JsonOption & { dryRun?: boolean }) => {

@@ -28,6 +28,10 @@ export const backupConcern = concern(
       unit: 'days',
       default: '30',
     }),
+    BACKUP_KEEP_ALL_HOURS: whole(48, [0, 876_000], {
+      about: 'Of backups older than this only the newest of each day (UTC) is kept.',
+      unit: 'hours',
+    }),
     BACKUP_RETENTION_DAYS: whole(undefined, [0, 36_500], {
       about: 'Deprecated name of R2_BACKUP_RETENTION_DAYS, used where that is unset.',
       unit: 'days',
@@ -47,6 +51,7 @@ export const backupConcern = concern(
     manualStem: `${env.R2_BACKUP_NAME}-manual`,
     intervalMs: env.R2_BACKUP_INTERVAL_MINUTES * 60_000,
     retentionDays: env.R2_BACKUP_RETENTION_DAYS ?? env.BACKUP_RETENTION_DAYS ?? 30,
+    keepAllMs: env.BACKUP_KEEP_ALL_HOURS * 3_600_000,
     retentionFromDeprecatedName: env.R2_BACKUP_RETENTION_DAYS === undefined && env.BACKUP_RETENTION_DAYS !== undefined,
     fullEveryMs: env.R2_FULL_BACKUP_DAYS * 86_400_000,
     compress: env.R2_COMPRESS_UPLOADS,
