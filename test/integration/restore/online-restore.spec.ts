@@ -51,7 +51,7 @@ describe('an online restore', () => {
   });
 
   it('waits for a backup under way and knows it as its own', async () => {
-    const gate = site.s3.faults.hold({ operation: 'PutObject', key: /\.duckdb\.zst$/ });
+    const gate = site.s3.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
     const taking = backUp(core);
     await gate.reached;
     const restoring = restore(target.name, true);
