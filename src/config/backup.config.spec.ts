@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { backupConcern } from './backup.config.js';
 
 describe('the configuration of backups', () => {
-  it('has the defaults of the older system', () => {
+  it('has its defaults, those of the older system where that had any', () => {
     expect(backupConcern.parse({})).toEqual({
       enabled: true,
       environment: 'development',
@@ -10,6 +10,8 @@ describe('the configuration of backups', () => {
       manualStem: 'hesocial-manual',
       intervalMs: 1_800_000,
       retentionDays: 30,
+      keepAllMs: 172_800_000,
+      fullEveryMs: 604_800_000,
       retentionFromDeprecatedName: false,
       compress: true,
     });
