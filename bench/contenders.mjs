@@ -22,9 +22,12 @@ const project = join(import.meta.dirname, '..');
  * @property {((place: Place) => string[]) | undefined} prepare   not timed
  * @property {(place: Place) => string[]} backup
  * @property {(place: Place) => string[]} restore
+ * @property {((output: string) => string[]) | undefined} verify   checks the backup that wrote this output; not timed
+ * @property {((output: string) => number) | undefined} inside   seconds of that backup, without the start of its process
  */
 
 const shell = (script) => ['sh', '-ec', script];
+const cli = (...words) => [process.execPath, join(project, 'dist/cli.js'), ...words, '--json'];
 const quote = (text) => `'${text.replaceAll("'", `'\\''`)}'`;
 /** Other tools leave the file to the page cache; a restore is over when the file would survive a power cut. */
 const flushed = ({ restored }, command) => shell(`${command}\nsync ${quote(restored)}`);
@@ -35,8 +38,10 @@ const eider = {
   about: 'hashes every block, zstd; the restore checks every hash, opens the file and reads every table',
   needsS3: false,
   env: (place) => eiderEnvironment(place),
-  backup: () => [process.execPath, join(project, 'dist/cli.js'), 'backup', '--json'],
-  restore: ({ restored }) => [process.execPath, join(project, 'dist/cli.js'), 'restore', '--to', restored, '--json'],
+  backup: () => cli('backup'),
+  restore: ({ restored }) => cli('restore', '--to', restored),
+  verify: (output) => cli('verify', JSON.parse(output).name),
+  inside: (output) => JSON.parse(output).durations.totalMs / 1000,
 };
 
 /** @type {Contender} */

@@ -75,6 +75,15 @@ export async function generate(file, bytes, seed = 1) {
   return statSync(file).size;
 }
 
+/** Adds a share of what is there to the tables of an open database that was made with this seed, after its last rows. */
+export async function append(connection, share, seed) {
+  await connection.run(macros(seed));
+  const [[from]] = await (await connection.run('SELECT count(*)::INTEGER FROM orders')).getRows();
+  // Customers are a tenth of the orders.
+  const to = from + 10 * Math.round((from * share) / 10);
+  for (const statement of batch(from, to)) await connection.run(statement);
+}
+
 if (process.argv[1] === import.meta.filename) {
   const [file, size, seed] = process.argv.slice(2);
   console.log(await generate(file, parseSize(size), Number(seed ?? 1)));

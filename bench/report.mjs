@@ -1,7 +1,9 @@
+import { describeIncremental } from './incremental-report.mjs';
+import { table } from './markdown.mjs';
 import { fixed, median, MIB } from './units.mjs';
 
 /** The results as Markdown, ratios first. */
-export function report({ date, machine, store, bytes, runs, loads, contenders, results, service }) {
+export function report({ date, machine, store, bytes, runs, loads, contenders, results, incremental, service }) {
   const rows = contenders.map(({ name }) => summarize(name, results.get(name), bytes));
   const own = rows[0];
   return [
@@ -28,6 +30,7 @@ export function report({ date, machine, store, bytes, runs, loads, contenders, r
     ...memory(service, own),
     '',
     ...latency(service),
+    ...(incremental === undefined ? [] : ['', ...describeIncremental(incremental)]),
   ].join('\n');
 }
 
@@ -117,9 +120,4 @@ function latency({ alone, backup, other, seconds }) {
 
 function mebibytes(bytes) {
   return fixed(bytes / MIB, 0);
-}
-
-function table(head, rows) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-// Times a full backup and a full restore of Eider beside other tools, in one run, on one store. bench/README.md explains.
+// Times full backups, full restores and incremental backups of Eider beside other tools, in one run, on one store.
+// bench/README.md explains.
 import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { contenders, eiderEnvironment } from './contenders.mjs';
+import { measureIncremental } from './incremental.mjs';
 import { describeMachine } from './machine.mjs';
 import { run } from './measure.mjs';
 import { report } from './report.mjs';
@@ -33,7 +35,7 @@ let store;
 try {
   const database = join(folder, 'bench.duckdb');
   const bytes = await provideDatabase(database);
-  store = await openStore(options.store, folder, bytes * 3);
+  store = await openStore(options.store, folder, bytes * 6);
   const machine = describeMachine();
   const loads = [loadavg()[0]];
   say(`${machine.join('; ')}\nstore: ${store.description}`);
@@ -54,6 +56,12 @@ try {
     loads.push(loadavg()[0]);
   }
   const service = await serve(database, all);
+  const { seed } = options;
+  // The changes are made to tables of a database that was made here.
+  const incremental =
+    options.database === undefined
+      ? await measureIncremental({ database, contenders: all, store, folder, seed, runs, say })
+      : undefined;
   const outcome = {
     date: new Date().toISOString(),
     machine,
@@ -64,6 +72,7 @@ try {
     contenders: all,
     results,
     service,
+    incremental,
   };
   process.stdout.write(
     `${options.json ? JSON.stringify({ ...outcome, results: [...results] }, null, 2) : report(outcome)}\n`,

@@ -1,7 +1,8 @@
 import { CreateBucketCommand, DeleteObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -17,6 +18,8 @@ const BUCKET = 'eider-bench';
  * @property {string} description
  * @property {{ endpoint: string, accessKeyId: string, secretAccessKey: string, bucket: string } | undefined} s3
  * @property {string | undefined} folder   where there is no S3
+ * @property {(prefix: string) => Promise<Map<string, { size: number, version: string }>>} objects   by key; another version
+ *   means that the object was written again
  * @property {(prefix: string) => Promise<void>} empty   removes what a contender left under its prefix
  * @property {() => Promise<void>} stop
  */
@@ -43,9 +46,22 @@ function folderStore(folder) {
     description: 'a folder on the same disk',
     s3: undefined,
     folder,
+    objects: (prefix) => filesIn(join(folder, prefix)),
     empty: (prefix) => rm(join(folder, prefix), { recursive: true, force: true }),
     stop: () => Promise.resolve(),
   };
+}
+
+async function filesIn(folder) {
+  if (!existsSync(folder)) return new Map();
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const files = new Map();
+  for (const path of paths) {
+    const { size, ino, mtimeMs } = await stat(path);
+    files.set(path, { size, version: `${ino} ${mtimeMs}` });
+  }
+  return files;
 }
 
 function hasCeph() {
@@ -105,14 +121,22 @@ async function bucketOf(description, { endpoint, accessKeyId, secretAccessKey })
   const client = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials });
   // Exists already where the server was used before.
   await client.send(new CreateBucketCommand({ Bucket: BUCKET })).catch(() => undefined);
+  const list = async (prefix) => {
+    const found = [];
+    const pages = paginateListObjectsV2({ client }, { Bucket: BUCKET, Prefix: `${prefix}/` });
+    for await (const page of pages) found.push(...(page.Contents ?? []));
+    return found;
+  };
   return {
     description,
     s3: { endpoint, accessKeyId, secretAccessKey, bucket: BUCKET },
     folder: undefined,
+    objects: async (prefix) => {
+      const version = ({ ETag, LastModified }) => `${ETag} ${LastModified.toISOString()}`;
+      return new Map((await list(prefix)).map((found) => [found.Key, { size: found.Size, version: version(found) }]));
+    },
     empty: async (prefix) => {
-      for await (const page of paginateListObjectsV2({ client }, { Bucket: BUCKET, Prefix: `${prefix}/` })) {
-        for (const { Key } of page.Contents ?? []) await client.send(new DeleteObjectCommand({ Bucket: BUCKET, Key }));
-      }
+      for (const { Key } of await list(prefix)) await client.send(new DeleteObjectCommand({ Bucket: BUCKET, Key }));
     },
     stop: () => Promise.resolve(client.destroy()),
   };

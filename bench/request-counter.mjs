@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import { pipeline } from 'node:stream';
+
+/**
+ * Stands before an S3 server, hands every request on as it is, and counts. It takes time of its own: nothing that is timed
+ * goes through it.
+ *
+ * @param {string} endpoint
+ * @returns {Promise<{ endpoint: string, counts: Record<string, number>, stop: () => Promise<void> }>} requests by method
+ */
+export async function countRequests(endpoint) {
+  const { hostname, port } = new URL(endpoint);
+  const counts = {};
+  const server = createServer((incoming, outgoing) => {
+    const { method, url: path, headers } = incoming;
+    counts[method] = (counts[method] ?? 0) + 1;
+    const onward = request({ hostname, port, method, path, headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode, answer.rawHeaders);
+      pipeline(answer, outgoing, () => {});
+    });
+    onward.on('error', () => outgoing.destroy());
+    pipeline(incoming, onward, () => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    endpoint: `http://127.0.0.1:${server.address().port}`,
+    counts,
+    stop: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
