@@ -54,7 +54,7 @@ export class BackupScheduler {
       return new Date(this.#failedAt + pause);
     }
     // Until then a lost disk would bring back what the restore was to undo: the pre-restore backup is the newest one.
-    if (this.backups.leftNewestBehind) return new Date(now);
+    if (this.backups.leftNewestBehind || this.backups.newestIsDistrusted) return new Date(now);
     // What a wrong clock dated into the future must not put off the next backup.
     const known = [last === null ? 0 : Date.parse(last.createdAt), this.#checkedAt ?? 0];
     return new Date(Math.max(0, ...known.filter((time) => time <= now)) + this.config.intervalMs);

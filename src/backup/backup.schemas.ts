@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { VERIFY_MODES } from './verify.service.js';
 import { manifestSchema, TRIGGERS } from '../repository/manifest.js';
 
 const label = z.string().trim().min(1).max(200).describe('For people; up to 200 characters. A labelled backup stays.');
@@ -63,9 +64,21 @@ export const backupPageSchema = z.object({
   next: z.string().nullable().describe('`cursor` of the next page; null on the last one.'),
 });
 
+/** Query of POST /admin/backups/:name/verify. */
+export const verifyQuerySchema = z.strictObject({
+  mode: z
+    .enum(VERIFY_MODES)
+    .default('full')
+    .describe(
+      '`quick`: every object is there with its length; `full`: every byte is read and hashed; `restore`: it is restored beside the database, opened, and every value read.',
+    ),
+});
+export type VerifyQuery = z.infer<typeof verifyQuerySchema>;
+
 /** Answer of POST /admin/backups/:name/verify. */
 export const verifyReportSchema = z.object({
   backup: z.string(),
+  mode: z.enum(VERIFY_MODES),
   ok: z.boolean(),
   bytes: z.number().int().describe('Bytes of the database and its log that were checked.'),
   damages: z.array(

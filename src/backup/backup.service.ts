@@ -55,6 +55,7 @@ export class BackupService {
     lastError: null,
     replacedBy: null,
   };
+  #distrusted: string | undefined;
   #precondition: () => Promise<void> = () => Promise.resolve();
 
   constructor(
@@ -80,6 +81,16 @@ export class BackupService {
     if (!this.lineage.isKnown) return false;
     const { saved, head } = this.lineage.state;
     return saved === null && head !== null;
+  }
+
+  /** A backup was found that cannot be restored: it is not built on, and where it is the newest one, a full one is due. */
+  distrust(name: string): void {
+    this.#distrusted = name;
+  }
+
+  /** Whether the newest backup of this history cannot be restored. */
+  get newestIsDistrusted(): boolean {
+    return this.#distrusted !== undefined && this.lineage.isKnown && this.lineage.state.head === this.#distrusted;
   }
 
   /** Something that must hold before anything is written to the repository; asked before each backup. */
@@ -176,7 +187,8 @@ export class BackupService {
     const listing = await this.#untilGivenUp(this.repository.list());
     await this.#untilGivenUp(this.#yieldToNewerWriter(listing));
     const { head } = this.lineage.state;
-    if (request.onlyIfChanged === true && head !== null && !(await this.hasUnsavedChanges())) {
+    const mayStay = request.onlyIfChanged === true && head !== null && !this.newestIsDistrusted;
+    if (mayStay && !(await this.hasUnsavedChanges())) {
       if (listing.backups.some(({ name }) => name === head))
         return { created: false, reason: 'unchanged', newest: head };
     }
@@ -214,6 +226,7 @@ export class BackupService {
 
   async #committed(manifest: Manifest, position: FilePosition): Promise<void> {
     await this.lineage.saved(manifest.name, position);
+    if (manifest.kind === 'full') this.#distrusted = undefined;
     await this.repository.cacheOnly(manifest);
     this.#status = { ...this.#status, last: summaryOf(manifest) };
     this.#logger.log(
@@ -266,6 +279,10 @@ export class BackupService {
     try {
       const manifest = await this.repository.newest(listing.backups);
       if (manifest === undefined) return undefined;
+      if (this.#distrusted !== undefined) {
+        this.#logger.log(`a full backup is taken: ${this.#distrusted} cannot be restored`);
+        return undefined;
+      }
       const base = new BaseBackup(manifest, this.repository);
       const facts = { manifest, usedBytes: await base.usedBytes(), sizes: listing.objects };
       const hurried = HURRIED.has(request.trigger);

@@ -1,12 +1,7 @@
-import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Req, Res } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { Request, Response } from 'express';
+import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Query } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { RequireRole } from '../auth/require-role.js';
 import { ApiProblems } from '../http/api-problems.js';
-import type { Operation } from '../operations/operation.js';
-import { operationSchema } from '../operations/operation.schemas.js';
-import { OperationsService } from '../operations/operations.service.js';
-import { answerOperation } from '../operations/respond-async.js';
 import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
 import {
   anyBackupViewSchema,
@@ -17,11 +12,9 @@ import {
   listQuerySchema,
   type NoteBody,
   noteBodySchema,
-  verifyReportSchema,
 } from './backup.schemas.js';
 import { BackupCatalog, type BackupView, type CatalogPage, type ForeignBackupView } from './backup-catalog.js';
 import { RetentionService } from './retention.service.js';
-import { type VerifyReport, VerifyService } from './verify.service.js';
 
 /** The backups in the repository. */
 @ApiTags('backups')
@@ -32,8 +25,6 @@ export class BackupsController {
   constructor(
     private readonly catalog: BackupCatalog,
     private readonly retention: RetentionService,
-    private readonly verifier: VerifyService,
-    private readonly operations: OperationsService,
   ) {}
 
   @ApiOperation({ summary: 'The backups, newest first' })
@@ -72,24 +63,5 @@ export class BackupsController {
   @HttpCode(204)
   async remove(@Param('name', { schema: backupNameSchema }) name: string): Promise<void> {
     await this.retention.remove(name);
-  }
-
-  @ApiOperation({
-    summary: 'Reads every byte of a backup back and checks it',
-    description: 'With `Prefer: respond-async` the answer is 202 and an operation to poll.',
-  })
-  @ApiOkResponse({ standardSchema: verifyReportSchema })
-  @ApiAcceptedResponse({ standardSchema: operationSchema })
-  @ApiProblems('REQUEST_INVALID', 'BACKUP_NOT_FOUND', 'MANIFEST_CORRUPT', 'EXTENT_CORRUPT', 'BACKUP_DAMAGED')
-  @RequireRole('operator')
-  @Post(':name/verify')
-  @HttpCode(200)
-  verify(
-    @Req() request: Request,
-    @Res({ passthrough: true }) response: Response,
-    @Param('name', { schema: backupNameSchema }) name: string,
-  ): Promise<VerifyReport | Operation> {
-    const started = this.operations.start('verify', (progress, signal) => this.verifier.verify(name, progress, signal));
-    return answerOperation(request, response, started);
   }
 }

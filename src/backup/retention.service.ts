@@ -128,7 +128,10 @@ export class RetentionService {
     return { names: retired, needed: new Set([...needed, ...objects]) };
   }
 
-  /** Reservations and unused objects from before are of backups that were cut off. */
+  /**
+   * Reservations from before are of backups that were cut off. By the clock of this machine, which is that of the folder, and
+   * which a bucket refuses when it is off by more than 15 minutes.
+   */
   #graceStart(): Date {
     return new Date(this.clock.now().getTime() - GRACE_MS);
   }

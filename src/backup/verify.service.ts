@@ -2,12 +2,18 @@ import { Injectable } from '@nestjs/common';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { type Damage, ImageReader } from '../repository/image-reader.js';
+import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { ownBackup } from './own-backup.js';
 
-/** What reading a backup back showed. */
+/** How thoroughly a backup is checked: its objects are there, every byte is read, or it is restored on trial. */
+export const VERIFY_MODES = ['quick', 'full', 'restore'] as const;
+export type VerifyMode = (typeof VERIFY_MODES)[number];
+
+/** What checking a backup showed. */
 export interface VerifyReport {
   readonly backup: string;
+  readonly mode: VerifyMode;
   readonly ok: boolean;
   /** Bytes of the database and its log that were checked. */
   readonly bytes: number;
@@ -17,7 +23,7 @@ export interface VerifyReport {
 /** Most damages that a report lists. */
 const DAMAGES_SHOWN = 100;
 
-/** Reads backups back and checks every byte. */
+/** Checks what the store holds of a backup. */
 @Injectable()
 export class VerifyService {
   readonly #reader: ImageReader;
@@ -30,21 +36,68 @@ export class VerifyService {
   }
 
   /**
+   * The manifest of a backup that can be checked.
+   *
+   * @throws EiderError BACKUP_NOT_FOUND, MANIFEST_CORRUPT; REQUEST_INVALID for a file without a manifest, which has no
+   *   hashes to be checked against
+   */
+  async find(text: string): Promise<Manifest> {
+    const without = ', so there is nothing to check it against; restore it to a file instead.';
+    return ownBackup(this.repository, text, without);
+  }
+
+  /**
    * Checks every block and the log of a backup against their SHA-256.
    *
-   * @throws EiderError BACKUP_NOT_FOUND, MANIFEST_CORRUPT, EXTENT_CORRUPT, STORE_*; REQUEST_INVALID for a file without a
-   *   manifest, which has no hashes to be checked against
+   * @throws EiderError those of `find`, EXTENT_CORRUPT, BACKUP_DAMAGED, STORE_*
    */
   async verify(text: string, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<VerifyReport> {
-    const without = ', so there is nothing to check it against; restore it to a file instead.';
-    const manifest = await ownBackup(this.repository, text, without);
-    const bytes = manifest.database.size + (manifest.wal?.length ?? 0);
+    const manifest = await this.find(text);
+    const bytes = bytesOf(manifest);
     progress.step('read');
     progress.total(bytes);
     const damages = [
       ...(await this.#reader.readWal(manifest, undefined, signal)),
       ...(await this.#reader.readMain(manifest, undefined, progress, signal)),
     ];
-    return { backup: manifest.name, ok: damages.length === 0, bytes, damages: damages.slice(0, DAMAGES_SHOWN) };
+    return reportOf(manifest, 'full', bytes, damages);
   }
+
+  /**
+   * Looks whether every object of a backup is there, packs and log with the length that the manifest says. Reads none.
+   *
+   * @throws EiderError those of `find`, STORE_*
+   */
+  async quick(text: string, signal?: AbortSignal): Promise<VerifyReport> {
+    const manifest = await this.find(text);
+    const { packs, extents, wal } = manifest;
+    const expected: { readonly key: string; readonly length?: number }[] = [
+      ...packs,
+      ...extents.map(({ key }) => ({ key })),
+      ...(wal === null ? [] : [{ key: wal.key, length: wal.stored }]),
+    ];
+    const damages: Damage[] = [];
+    for (const { key, length } of expected) {
+      const info = await this.repository.store.head(key, signal === undefined ? {} : { signal });
+      if (info === undefined) damages.push({ key, why: 'is missing' });
+      else if (length !== undefined && info.size !== length) {
+        damages.push({ key, why: `has ${info.size} bytes in place of ${length}` });
+      }
+    }
+    return reportOf(manifest, 'quick', 0, damages);
+  }
+}
+
+/** Bytes of the database and its log. */
+export function bytesOf({ database, wal }: Manifest): number {
+  return database.size + (wal?.length ?? 0);
+}
+
+export function reportOf(
+  { name }: Manifest,
+  mode: VerifyMode,
+  bytes: number,
+  damages: readonly Damage[],
+): VerifyReport {
+  return { backup: name, mode, ok: damages.length === 0, bytes, damages: damages.slice(0, DAMAGES_SHOWN) };
 }

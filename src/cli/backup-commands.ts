@@ -1,12 +1,20 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AnyBackupView, BackupCatalog, type BackupView } from '../backup/backup-catalog.js';
 import { BackupService } from '../backup/backup.service.js';
 import { RetentionService } from '../backup/retention.service.js';
-import { VerifyService } from '../backup/verify.service.js';
+import { VERIFY_MODES, type VerifyMode } from '../backup/verify.service.js';
+import { Verification } from '../restore/verification.js';
 import { OfflineDatabase } from './offline-database.js';
 import { EXIT_STATUS } from './exit-status.js';
 import { runCommand } from './session.js';
 import { formatBytes, formatFields, formatTable } from './table.js';
+
+/** What a check has shown of a backup that passed it. */
+const PROVEN: Readonly<Record<VerifyMode, string>> = {
+  quick: 'has all its objects',
+  full: 'is whole',
+  restore: 'was restored on trial and is whole',
+};
 
 interface JsonOption {
   readonly json?: boolean;
@@ -62,14 +70,19 @@ export function addBackupCommands(program: Command): void {
 
   program
     .command('verify <name>')
-    .description('read every byte of a backup back and check it; exit status 3 when it is damaged')
+    .description('check a backup; exit status 3 when it is damaged')
+    .addOption(
+      new Option('--mode <mode>', 'its objects are there, every byte is read, or it is restored on trial')
+        .choices(VERIFY_MODES)
+        .default('full'),
+    )
     .option('--json', 'print JSON')
-    .action(async (name: string, options: JsonOption) => {
+    .action(async (name: string, options: JsonOption & { mode: VerifyMode }) => {
       await runCommand(options, async ({ context, output }) => {
-        const report = await context.get(VerifyService).verify(name);
+        const report = await context.get(Verification).verify(name, options.mode);
         output.result(report, () =>
           report.ok
-            ? `${report.backup} is whole: ${formatBytes(report.bytes)} checked`
+            ? `${report.backup} ${PROVEN[report.mode]}${report.bytes === 0 ? '' : `: ${formatBytes(report.bytes)} checked`}`
             : `${report.backup} is DAMAGED:\n${report.damages.map(({ key, block, why }) => `  ${key}${block === undefined ? '' : ` block ${block}`}: ${why}`).join('\n')}`,
         );
         return report.ok ? EXIT_STATUS.done : EXIT_STATUS.unsound;

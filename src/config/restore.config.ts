@@ -11,6 +11,10 @@ export const restoreConcern = concern(
       about:
         'Checks the SHA-256 of every block and opens the restored file in a child process before it is used; false skips the second.',
     }),
+    VERIFY_INTERVAL_HOURS: whole(24, [0, 8_760], {
+      about: 'The newest backup is restored on trial, beside the database, when the last trial is older; 0 for never.',
+      unit: 'hours',
+    }),
     R2_RESTORE_ON_CONFLICT: choice('fail', ['fail', 'remote', 'local'], {
       about:
         'What a start does when the local file and the repository hold different histories. The loser is kept beside the database.',
@@ -24,6 +28,7 @@ export const restoreConcern = concern(
   },
   (env) => ({
     validate: env.R2_VALIDATE_DOWNLOADS,
+    verifyEveryMs: env.VERIFY_INTERVAL_HOURS * 3_600_000,
     onConflict: env.R2_RESTORE_ON_CONFLICT,
     allowEmptyStart: env.ALLOW_EMPTY_START,
     restorePointsKeep: env.RESTORE_POINTS_KEEP,

@@ -25,6 +25,10 @@ const healthy: RepositoryFacts = {
   conflict: null,
   deletesDenied: 0,
   retentionError: null,
+  lastProof: { backup: 'hesocial-backup-20260101-000000', at: '2026-01-01T00:30:00.000Z', ok: true, why: null },
+  lastProofAgeSeconds: 1_800,
+  proofIntervalSeconds: 24 * HOUR,
+  proofError: null,
 };
 
 const failed = {
@@ -54,6 +58,18 @@ describe('the assessment of backups', () => {
       'degraded',
       'removes nothing',
     ],
+    [
+      'the newest one cannot be restored',
+      { lastProof: { backup: 'b-1', at: '2026-01-01T00:30:00.000Z', ok: false, why: 'a block is gone' } },
+      'degraded',
+      'b-1 cannot be restored (a block is gone)',
+    ],
+    [
+      'none was proven for long',
+      { lastProofAgeSeconds: 49 * HOUR, proofError: 'no room' },
+      'degraded',
+      '2 intervals: no room',
+    ],
     ['retention may not delete', { deletesDenied: 4 }, 'degraded', '4 objects'],
     ['backups are turned off', { enabled: false, probe: null }, 'degraded', 'BACKUP_ENABLED=false'],
   ])('tells when %s', (_what, facts, state, text) => {
@@ -65,6 +81,8 @@ describe('the assessment of backups', () => {
     ['none are taken on an interval', { intervalSeconds: 0 }],
     ['it is not known what was committed', { notBackedUp: null }],
     ['it is just two intervals old', { lastBackupAgeSeconds: 2 * HOUR }],
+    ['none are proven by restores', { lastBackupAgeSeconds: HOUR, proofIntervalSeconds: 0, lastProofAgeSeconds: 1e9 }],
+    ['none was proven yet', { lastBackupAgeSeconds: HOUR, lastProof: null, lastProofAgeSeconds: null }],
   ])('calls no backup overdue where %s', (_why, facts) => {
     expect(assessRepository({ ...healthy, lastBackupAgeSeconds: 100 * HOUR, ...facts })).toEqual([]);
   });

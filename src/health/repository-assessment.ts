@@ -1,4 +1,5 @@
 import type { BackupStatus } from '../backup/backup-request.js';
+import type { Proof } from '../restore/proof-record.js';
 import type { Finding } from './health-report.js';
 import type { StoreFinding } from './store-probe.js';
 
@@ -23,6 +24,14 @@ export interface RepositoryFacts extends BackupStatus {
   readonly deletesDenied: number;
   /** Why retention removes nothing; null where it works. */
   readonly retentionError: string | null;
+  /** The last restore on trial; null before the first. */
+  readonly lastProof: Pick<Proof, 'backup' | 'at' | 'ok' | 'why'> | null;
+  /** Seconds; null before the first. */
+  readonly lastProofAgeSeconds: number | null;
+  /** 0 where none are made. */
+  readonly proofIntervalSeconds: number;
+  /** Why the last restore on trial could not be made, which tells nothing of the backup; null where it could. */
+  readonly proofError: string | null;
 }
 
 export interface NotBackedUp {
@@ -62,9 +71,24 @@ export function assessRepository(facts: RepositoryFacts): Finding[] {
   if (facts.conditionalWrites === 'no') {
     add('degraded', 'the store has no conditional writes: make sure yourself that only one process writes');
   }
+  if (facts.lastProof?.ok === false) {
+    const { backup, why } = facts.lastProof;
+    add('degraded', `${backup} cannot be restored (${why ?? ''}); the next backup is a full one`);
+  }
+  if (isProofLate(facts)) {
+    add(
+      'degraded',
+      `no backup was proven by a restore for ${LATE_INTERVALS} intervals: ${facts.proofError ?? 'none was tried'}`,
+    );
+  }
   if (facts.retentionError !== null) add('degraded', `retention removes nothing: ${facts.retentionError}`);
   if (facts.deletesDenied > 0) add('degraded', `retention may not delete ${facts.deletesDenied} objects`);
   return findings;
+}
+
+function isProofLate({ lastProofAgeSeconds, proofIntervalSeconds }: RepositoryFacts): boolean {
+  if (proofIntervalSeconds === 0 || lastProofAgeSeconds === null) return false;
+  return lastProofAgeSeconds > LATE_INTERVALS * proofIntervalSeconds;
 }
 
 function isLate({ notBackedUp, intervalSeconds, lastBackupAgeSeconds }: RepositoryFacts): boolean {

@@ -3,6 +3,9 @@ import { BackupScheduler } from '../backup/backup-scheduler.js';
 import { BackupService } from '../backup/backup.service.js';
 import { RetentionService } from '../backup/retention.service.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
+import { ProofScheduler } from '../restore/proof-scheduler.js';
+import { ProofService } from '../restore/proof.service.js';
 import { DatabaseService } from '../database/database.service.js';
 import { Lineage } from '../lineage/lineage.js';
 import { LateDecision } from '../restore/late-decision.js';
@@ -23,6 +26,9 @@ export class RepositoryHealth {
     private readonly lineage: Lineage,
     private readonly late: LateDecision,
     private readonly probe: StoreProbe,
+    @Inject(restoreConfig.KEY) private readonly restoreRules: RestoreConfig,
+    private readonly proofs: ProofService,
+    private readonly proofScheduler: ProofScheduler,
     private readonly clock: Clock,
   ) {}
 
@@ -48,6 +54,18 @@ export class RepositoryHealth {
       conflict: this.late.conflict ?? null,
       deletesDenied: this.retention.lastReport?.denied.length ?? 0,
       retentionError: this.retention.lastError,
+      ...this.#proofs(),
+    };
+  }
+
+  #proofs(): Pick<RepositoryFacts, 'lastProof' | 'lastProofAgeSeconds' | 'proofIntervalSeconds' | 'proofError'> {
+    const { last } = this.proofs;
+    const age = last === undefined ? null : this.clock.now().getTime() - Date.parse(last.at);
+    return {
+      lastProof: last === undefined ? null : { backup: last.backup, at: last.at, ok: last.ok, why: last.why },
+      lastProofAgeSeconds: age === null ? null : Math.round(age / 1000),
+      proofIntervalSeconds: this.restoreRules.verifyEveryMs / 1000,
+      proofError: this.proofScheduler.error,
     };
   }
 

@@ -11,6 +11,7 @@ import { EiderError, messageOf } from '../errors/eider-error.js';
 import { RequestGate } from '../http/request-gate.js';
 import { Lineage } from '../lineage/lineage.js';
 import { OBJECT_STORE, type ObjectStore } from '../object-store/object-store.js';
+import { ProofScheduler } from '../restore/proof-scheduler.js';
 import { OperationsService } from '../operations/operations.service.js';
 
 /**
@@ -37,6 +38,7 @@ export class ShutdownService {
     private readonly requests: RequestGate,
     private readonly scheduler: BackupScheduler,
     private readonly checkpoints: CheckpointWatcher,
+    private readonly proofs: ProofScheduler,
     private readonly operations: OperationsService,
     readonly database: DatabaseService,
     readonly backups: BackupService,
@@ -62,6 +64,7 @@ export class ShutdownService {
     this.requests.beginShutdown();
     // A backup under way is waited for: given up now, it would only be taken again.
     this.operations.abortAll('the service is shutting down', 'backup');
+    await this.proofs.stop();
     await this.scheduler.stop();
     await this.checkpoints.stop();
     await this.requests.drain(Math.min(REQUEST_DRAIN_MS, this.service.shutdownTimeoutMs * SHARE.requests));

@@ -11,6 +11,8 @@ import { Seeder } from '../database/seeder.js';
 import { messageOf } from '../errors/eider-error.js';
 import { Lineage } from '../lineage/lineage.js';
 import { RestoreAtStart, type StartOutcome } from '../restore/restore-at-start.js';
+import { ProofScheduler } from '../restore/proof-scheduler.js';
+import { ProofService } from '../restore/proof.service.js';
 import { LateDecision } from '../restore/late-decision.js';
 
 /** What must happen before the service serves: restore, open, migrate, seed; then the schedules. */
@@ -30,6 +32,8 @@ export class StartupService {
     readonly backups: BackupService,
     private readonly scheduler: BackupScheduler,
     private readonly checkpoints: CheckpointWatcher,
+    private readonly proofs: ProofService,
+    private readonly proofScheduler: ProofScheduler,
   ) {}
 
   /** What the start decided and did; undefined before `open`. Served in health. */
@@ -44,16 +48,18 @@ export class StartupService {
     this.#outcome = outcome;
     if (outcome.newest !== undefined) this.backups.noteNewest(outcome.newest);
     this.backups.requireBeforeShipping(() => this.late.settle(outcome.decision));
+    await this.proofs.recall();
     await this.database.open();
     await this.lineage.begin({ path: this.database.path, identifier: this.database.files.header().identifier });
     await this.#migrate(outcome.decision.action === 'create');
     await this.seeder.seed();
   }
 
-  /** Starts what runs by itself while the service serves: checkpoints and backups. */
+  /** Starts what runs by itself while the service serves: checkpoints, backups, and their proofs. */
   beginSchedules(): void {
     this.checkpoints.start();
     this.scheduler.start();
+    if (this.config.enabled) this.proofScheduler.start();
   }
 
   /** Closes what `open` has opened: the start failed after all. Its own failure is only logged, beside that one. */

@@ -70,6 +70,9 @@ export const manifestSchema = z.strictObject({
 /** The commit record of one backup: a backup exists when its manifest exists. */
 export type Manifest = z.infer<typeof manifestSchema>;
 export type ExtentReference = z.infer<typeof extentSchema>;
+export type Frame = z.infer<typeof frameSchema>;
+export type ManifestTable = z.infer<typeof tableSchema>;
+
 /** Every object that restoring a backup reads. */
 export function objectsOf({ packs, extents, wal }: Manifest): string[] {
   return [
@@ -78,9 +81,6 @@ export function objectsOf({ packs, extents, wal }: Manifest): string[] {
     ...(wal === null ? [] : [wal.key]),
   ];
 }
-
-export type Frame = z.infer<typeof frameSchema>;
-export type ManifestTable = z.infer<typeof tableSchema>;
 
 /**
  * The bytes of a manifest: JSON whose last field is the SHA-256 of the compact JSON of all fields before it, so that

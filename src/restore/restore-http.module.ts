@@ -2,12 +2,13 @@ import { Module } from '@nestjs/common';
 import { BackupDownload } from './backup-download.js';
 import { DownloadController } from './download.controller.js';
 import { RestoreController } from './restore.controller.js';
+import { VerifyController } from './verify.controller.js';
 import { RestoreModule } from './restore.module.js';
 
 /** The routes of restores. Needs OperationsModule and AuthModule. */
 @Module({
   imports: [RestoreModule],
-  controllers: [RestoreController, DownloadController],
+  controllers: [RestoreController, DownloadController, VerifyController],
   providers: [BackupDownload],
 })
 export class RestoreHttpModule {}

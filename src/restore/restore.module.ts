@@ -1,5 +1,8 @@
 import { Module } from '@nestjs/common';
 import { BackupModule } from '../backup/backup.module.js';
+import { ProofScheduler } from './proof-scheduler.js';
+import { ProofService } from './proof.service.js';
+import { Verification } from './verification.js';
 import { LateDecision } from './late-decision.js';
 import { OnlineRestore } from './online-restore.service.js';
 import { RestoreAtStart } from './restore-at-start.js';
@@ -8,7 +11,16 @@ import { RestoreService } from './restore.service.js';
 /** Plans and makes restores, and decides at a start. */
 @Module({
   imports: [BackupModule],
-  providers: [RestoreService, OnlineRestore, RestoreAtStart, LateDecision],
-  exports: [RestoreService, OnlineRestore, RestoreAtStart, LateDecision, BackupModule],
+  providers: [RestoreService, OnlineRestore, RestoreAtStart, LateDecision, ProofService, ProofScheduler, Verification],
+  exports: [
+    RestoreService,
+    OnlineRestore,
+    RestoreAtStart,
+    LateDecision,
+    ProofService,
+    ProofScheduler,
+    Verification,
+    BackupModule,
+  ],
 })
 export class RestoreModule {}

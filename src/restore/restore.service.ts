@@ -51,6 +51,14 @@ export interface OfflineOptions {
   readonly quarantine?: boolean;
 }
 
+interface PrepareOptions {
+  readonly progress: Progress;
+  readonly signal: AbortSignal | undefined;
+  readonly target: string;
+  /** Opens the file in a process of its own. Files without a manifest must be: nothing else tells whether they are whole. */
+  readonly opens: boolean;
+}
+
 /** Brings backups back as files: beside the database, in its place while it is closed, or anywhere else. */
 @Injectable()
 export class RestoreService {
@@ -123,6 +131,19 @@ export class RestoreService {
     signal?: AbortSignal,
     target: string = this.database,
   ): Promise<WorkingCopy> {
+    return this.#prepare(found, { progress, signal, target, opens: found.kind === 'foreign' || this.policy.validate });
+  }
+
+  /**
+   * Restores a backup on trial: as `prepare`, with the file always opened, and removed again.
+   *
+   * @throws EiderError as `prepare`
+   */
+  async tryOut(found: FoundBackup, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<void> {
+    await this.discard(await this.#prepare(found, { progress, signal, target: this.database, opens: true }));
+  }
+
+  async #prepare(found: FoundBackup, { progress, signal, target, opens }: PrepareOptions): Promise<WorkingCopy> {
     const plan = await this.plan(found, target);
     if (plan.bytesFree < plan.bytesNeeded) {
       throw new EiderError(
@@ -140,7 +161,7 @@ export class RestoreService {
       const seconds = Math.max(0.001, (this.clock.monotonicMs() - started) / 1000);
       this.#bytesPerSecond = (plan.databaseBytes ?? plan.bytesToFetch) / seconds;
       progress.step('check');
-      await this.#check(found, path, signal);
+      if (opens) await this.#check(found, path, signal);
       return { found, path };
     } catch (error) {
       await removeDatabase(path);
@@ -261,9 +282,7 @@ export class RestoreService {
     throw new EiderError('RESTORE_CHECK_FAILED', `The restored file is not a usable database: ${why}`);
   }
 
-  /** Files without a manifest are always opened: nothing else tells whether they are whole. */
   async #check(found: FoundBackup, path: string, signal?: AbortSignal): Promise<void> {
-    if (found.kind === 'eider' && !this.policy.validate) return;
     const task = { path, catalog: catalogNameOf(this.database) };
     await checkDatabase(task, found.kind === 'eider' ? found.manifest.tables : undefined, signal);
     if (found.kind === 'foreign') await upgradeStorage(path);

@@ -117,6 +117,15 @@ describe('eider list, show and verify', () => {
     const damaged = await runCli(['verify', older], env);
     expect(damaged.status).toBe(3);
     expect(damaged.stdout).toContain(`${older} is DAMAGED:\n  ${older}.duckdb.zst`);
+    // The file is there with its length.
+    const quick = await runCli(['verify', older, '--mode', 'quick'], env);
+    expect(quick).toMatchObject({ status: 0, stdout: expect.stringContaining(`${older} has all its objects`) });
+    const tried = await runCli(['verify', newer, '--mode', 'restore'], env);
+    expect(tried).toMatchObject({ status: 0, stdout: expect.stringContaining(`${newer} was restored on trial`) });
+    expect((await runCli(['verify', older, '--mode', 'restore'], env)).status).toBe(3);
+    expect((await runCli(['verify', older, '--mode', 'deep'], env)).stderr).toContain(
+      'Allowed choices are quick, full, restore',
+    );
     const refused = await runCli(['restore', older], env);
     expect(refused).toMatchObject({ status: 3, stderr: expect.stringContaining('BACKUP_DAMAGED') });
     expect(await guestsIn(folder)).toBe(30);

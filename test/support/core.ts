@@ -20,6 +20,9 @@ import { ExtentCache } from '../../src/repository/extent-cache.js';
 import { Repository } from '../../src/repository/repository.js';
 import { LateDecision } from '../../src/restore/late-decision.js';
 import { OnlineRestore } from '../../src/restore/online-restore.service.js';
+import { ProofScheduler } from '../../src/restore/proof-scheduler.js';
+import { ProofService } from '../../src/restore/proof.service.js';
+import { Verification } from '../../src/restore/verification.js';
 import { RestoreAtStart, type StartOutcome } from '../../src/restore/restore-at-start.js';
 import { RestoreService } from '../../src/restore/restore.service.js';
 import { Clock } from '../../src/runtime/clock.js';
@@ -72,6 +75,9 @@ export class TestCore {
   readonly online: OnlineRestore;
   readonly start: RestoreAtStart;
   readonly late: LateDecision;
+  readonly proofs: ProofService;
+  readonly proofScheduler: ProofScheduler;
+  readonly verification: Verification;
 
   constructor(
     readonly folder: string,
@@ -106,6 +112,9 @@ export class TestCore {
     this.online = new OnlineRestore(this.restores, this.database, this.backups, this.lineage, migrator, clock);
     this.start = new RestoreAtStart(restoreRules, this.restores, this.repository, this.pool);
     this.late = new LateDecision(restoreRules, this.database, this.repository, this.lineage);
+    this.proofs = new ProofService(this.restores, this.backups, clock);
+    this.proofScheduler = new ProofScheduler(restoreRules, this.proofs, this.repository, clock);
+    this.verification = new Verification(this.verify, this.proofs, this.backups);
   }
 
   /** Opens the database as it is. */

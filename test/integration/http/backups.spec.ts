@@ -213,10 +213,27 @@ describe('POST /admin/backups/:name/verify', () => {
     const answer = await operator(`/admin/backups/${view.name}/verify`, { method: 'POST' });
     expect(verifyReportSchema.parse(answer.body)).toEqual({
       backup: view.name,
+      mode: 'full',
       ok: true,
       bytes: view.database.size + (view.wal?.length ?? 0),
       damages: [],
     });
+  });
+
+  test.each([
+    ['quick', 0],
+    ['restore', 1],
+  ])('checks as thoroughly as `mode` says: %s', async (mode, read) => {
+    const view = await taken();
+    const answer = await operator(`/admin/backups/${view.name}/verify?mode=${mode}`, { method: 'POST' });
+    const bytes = read * view.bytes.read;
+    expect(verifyReportSchema.parse(answer.body)).toEqual({ backup: view.name, mode, ok: true, bytes, damages: [] });
+  });
+
+  test('does not guess at another mode', async () => {
+    const view = await taken();
+    const answer = await operator(`/admin/backups/${view.name}/verify?mode=deep`, { method: 'POST' });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'REQUEST_INVALID', errors: [{ path: 'mode' }] } });
   });
 
   test('names the block of a flipped bit', async () => {

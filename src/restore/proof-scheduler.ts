@@ -1,0 +1,83 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
+import { messageOf } from '../errors/eider-error.js';
+import { Repository } from '../repository/repository.js';
+import { Clock } from '../runtime/clock.js';
+import { ProofService } from './proof.service.js';
+
+/** How often the time is looked at, ms. */
+const TICK_MS = 60_000;
+/** A start has enough to do: no proof before this, ms. */
+const SETTLE_MS = 10 * 60_000;
+/** After one that could not be made, such as for want of room, the next try, ms. */
+const RETRY_MS = 3_600_000;
+
+/** Proves the newest backup every VERIFY_INTERVAL_HOURS. */
+@Injectable()
+export class ProofScheduler {
+  readonly #logger = new Logger('Proof');
+  #stop: AbortController | undefined;
+  #loop: Promise<void> = Promise.resolve();
+  #notBefore = 0;
+  #error: string | null = null;
+
+  constructor(
+    @Inject(restoreConfig.KEY) private readonly rules: RestoreConfig,
+    private readonly proofs: ProofService,
+    private readonly repository: Repository,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Why the last proof could not be made; null where it could. */
+  get error(): string | null {
+    return this.#error;
+  }
+
+  /** Idempotent. */
+  start(): void {
+    if (this.#stop !== undefined || this.rules.verifyEveryMs === 0) return;
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#notBefore = this.clock.now().getTime() + SETTLE_MS;
+    this.#loop = this.#run(stop.signal);
+  }
+
+  /** Gives up a proof under way: it leaves nothing. Idempotent. */
+  async stop(): Promise<void> {
+    this.#stop?.abort(new Error('the service is shutting down'));
+    this.#stop = undefined;
+    await this.#loop;
+  }
+
+  /** Proves the newest backup if that is due; true when it was tried. */
+  async look(signal?: AbortSignal): Promise<boolean> {
+    const now = this.clock.now().getTime();
+    const last = this.proofs.last === undefined ? 0 : Date.parse(this.proofs.last.at);
+    // A proof that a wrong clock dated into the future does not count.
+    if (now < this.#notBefore || (last <= now && now < last + this.rules.verifyEveryMs)) return false;
+    try {
+      const { backups } = await this.repository.list();
+      const newest = await this.repository.newest(backups);
+      if (newest === undefined) return false;
+      await this.proofs.prove(newest, undefined, signal);
+      this.#error = null;
+    } catch (error) {
+      if (signal?.aborted === true) return true;
+      this.#error = messageOf(error);
+      this.#notBefore = now + RETRY_MS;
+      this.#logger.warn(`the newest backup could not be proven: ${this.#error}`);
+    }
+    return true;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.look(signal);
+      try {
+        await this.clock.sleep(TICK_MS, signal);
+      } catch {
+        return;
+      }
+    }
+  }
+}

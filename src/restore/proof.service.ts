@@ -1,0 +1,80 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { BackupService } from '../backup/backup.service.js';
+import { isEiderError, messageOf } from '../errors/eider-error.js';
+import { NO_PROGRESS, type Progress } from '../operations/operation.js';
+import type { Manifest } from '../repository/manifest.js';
+import { Clock } from '../runtime/clock.js';
+import { type Proof, readProof, writeProof } from './proof-record.js';
+import { RestoreService } from './restore.service.js';
+
+/** Failures that are the backup's own, rather than the store's or the disk's. */
+const DAMAGES: ReadonlySet<string> = new Set([
+  'BACKUP_DAMAGED',
+  'EXTENT_CORRUPT',
+  'MANIFEST_CORRUPT',
+  'RESTORE_CHECK_FAILED',
+]);
+
+/** Proves backups by restoring them beside the database, as a restore would, and throwing the copy away. */
+@Injectable()
+export class ProofService {
+  readonly #logger = new Logger('Proof');
+  #last: Proof | undefined;
+
+  constructor(
+    private readonly restores: RestoreService,
+    private readonly backups: BackupService,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The last proof of what was the newest backup; undefined before the first. */
+  get last(): Proof | undefined {
+    return this.#last;
+  }
+
+  /** Reads what an earlier process found. */
+  async recall(): Promise<void> {
+    this.#last = await readProof(this.restores.database);
+    if (this.#last?.ok === false) this.backups.distrust(this.#last.backup);
+  }
+
+  /**
+   * Restores a backup on trial: every block is checked against its SHA-256, the file is opened in a process of its own, its log
+   * replayed, every value read, every table counted. One that fails is not built on, and the next backup is a full one.
+   *
+   * @throws EiderError RESTORE_NO_SPACE, STORE_*: nothing is known of the backup then
+   */
+  async prove(manifest: Manifest, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<Proof> {
+    const started = this.clock.monotonicMs();
+    const why = await this.#tryOut(manifest, progress, signal);
+    const durationMs = Math.round(this.clock.monotonicMs() - started);
+    const at = this.clock.now().toISOString();
+    const proof: Proof = { format: 1, backup: manifest.name, at, ok: why === null, why, durationMs };
+    if (why === null) this.#logger.log(`${manifest.name} is proven: it was restored on trial in ${durationMs} ms`);
+    else {
+      this.#logger.error(`${manifest.name} cannot be restored: ${why}`);
+      this.backups.distrust(manifest.name);
+    }
+    if (this.#isNewest(manifest)) {
+      this.#last = proof;
+      await writeProof(this.restores.database, proof);
+    }
+    return proof;
+  }
+
+  /** As far as this process knows. Proving an older one tells nothing of the newest. */
+  #isNewest({ name }: Manifest): boolean {
+    const { last } = this.backups.status;
+    return last === null || last.name === name;
+  }
+
+  async #tryOut(manifest: Manifest, progress: Progress, signal: AbortSignal | undefined): Promise<string | null> {
+    try {
+      await this.restores.tryOut({ kind: 'eider', manifest }, progress, signal);
+      return null;
+    } catch (error) {
+      if (!isEiderError(error) || !DAMAGES.has(error.code)) throw error;
+      return messageOf(error);
+    }
+  }
+}
