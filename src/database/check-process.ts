@@ -1,6 +1,8 @@
 import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import { totalmem } from 'node:os';
 import { messageOf } from '../errors/eider-error.js';
 import { quoteIdentifier as identifier, quoteLiteral as literal } from './catalog-name.js';
+import { checkMemory } from './check-memory.js';
 import type { CheckedTable, CheckReply, CheckTask } from './check-task.js';
 
 /**
@@ -24,7 +26,8 @@ process.once('disconnect', () => process.exit(1));
 
 async function check({ path, catalog }: CheckTask): Promise<CheckReply> {
   const started = performance.now();
-  const instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: '1GB' });
+  const memory = checkMemory(process.constrainedMemory(), totalmem());
+  const instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: `${memory}B` });
   const connection = await instance.connect();
   await connection.run(`ATTACH ${literal(path)} AS ${identifier(catalog)}`);
   const tables: CheckedTable[] = [];

@@ -73,8 +73,10 @@ export class ProofService {
       await this.restores.tryOut({ kind: 'eider', manifest }, progress, signal);
       return null;
     } catch (error) {
-      if (!isEiderError(error) || !DAMAGES.has(error.code)) throw error;
-      return messageOf(error);
+      const why = messageOf(error);
+      // A check that ran out of memory says nothing of the backup.
+      if (!isEiderError(error) || !DAMAGES.has(error.code) || /out of memory/i.test(why)) throw error;
+      return why;
     }
   }
 }
