@@ -52,9 +52,7 @@ export class ProofScheduler {
   /** Proves the newest backup if that is due; true when it was tried. */
   async look(signal?: AbortSignal): Promise<boolean> {
     const now = this.clock.now().getTime();
-    const last = this.proofs.last === undefined ? 0 : Date.parse(this.proofs.last.at);
-    // A proof that a wrong clock dated into the future does not count.
-    if (now < this.#notBefore || (last <= now && now < last + this.rules.verifyEveryMs)) return false;
+    if (now < this.#notBefore || !this.#isDue(now)) return false;
     try {
       const { backups } = await this.repository.list();
       const newest = await this.repository.newest(backups);
@@ -68,6 +66,14 @@ export class ProofScheduler {
       this.#logger.warn(`the newest backup could not be proven: ${this.#error}`);
     }
     return true;
+  }
+
+  #isDue(now: number): boolean {
+    const { last, isOvertaken } = this.proofs;
+    if (last === undefined || isOvertaken) return true;
+    const at = Date.parse(last.at);
+    // One that a wrong clock dated into the future does not count.
+    return at > now || now >= at + this.rules.verifyEveryMs;
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -32,6 +32,11 @@ export class ProofService {
     return this.#last;
   }
 
+  /** Whether the last one failed and there is a newer backup now, which may be good. */
+  get isOvertaken(): boolean {
+    return this.#last?.ok === false && this.backups.status.last?.name !== this.#last.backup;
+  }
+
   /** Reads what an earlier process found. */
   async recall(): Promise<void> {
     this.#last = await readProof(this.restores.database);

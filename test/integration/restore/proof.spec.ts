@@ -120,6 +120,17 @@ describe('the schedule of proofs', () => {
     expect(again.proofs.last?.at).toBe('2026-01-02T00:00:00.000Z');
   });
 
+  it('proves the backup that is taken after one that failed', async () => {
+    await damage(newest);
+    await look();
+    expect(core.proofs.last).toMatchObject({ backup: newest.name, ok: false });
+    expect(await look()).toBe(false);
+    const next = await backUp(core, { onlyIfChanged: true });
+    expect(await look()).toBe(true);
+    expect(core.proofs.last).toMatchObject({ backup: next.name, ok: true });
+    expect(await look()).toBe(false);
+  });
+
   it('tries again after an hour where a proof could not be made', async () => {
     site.s3.faults.failAlways(403, { operation: 'GetObject', key: /\.duckdb\.zst$/ });
     expect(await look()).toBe(true);
