@@ -60,17 +60,12 @@ export class ProofService {
       this.#logger.error(`${manifest.name} cannot be restored: ${why}`);
       this.backups.distrust(manifest.name);
     }
-    if (this.#isNewest(manifest)) {
+    // Proving an older one tells nothing of the newest.
+    if (manifest.name === (await this.restores.newestName())) {
       this.#last = proof;
       await writeProof(this.restores.database, proof);
     }
     return proof;
-  }
-
-  /** As far as this process knows. Proving an older one tells nothing of the newest. */
-  #isNewest({ name }: Manifest): boolean {
-    const { last } = this.backups.status;
-    return last === null || last.name === name;
   }
 
   async #tryOut(manifest: Manifest, progress: Progress, signal: AbortSignal | undefined): Promise<string | null> {

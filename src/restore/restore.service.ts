@@ -90,10 +90,14 @@ export class RestoreService {
     throw new EiderError('BACKUP_NOT_FOUND', 'The repository holds no backup.');
   }
 
+  /** The newest backup of the main history; undefined where there is none. */
+  async newestName(): Promise<string | undefined> {
+    return this.repository.newestName((await this.repository.list()).backups);
+  }
+
   /** What restoring would do; nothing is fetched. */
   async plan(found: FoundBackup, target: string = this.database): Promise<RestorePlan> {
-    const listing = await this.repository.list();
-    const newest = await this.repository.newestName(listing.backups);
+    const newest = await this.newestName();
     const { bavail, bsize } = await statfs(await nearestFolder(resolve(target)));
     return planRestore(found, {
       newest,
@@ -172,9 +176,7 @@ export class RestoreService {
   /** Writes the history of a working copy beside it: the last step that needs the store. */
   async recordHistory(copy: WorkingCopy): Promise<void> {
     const facts = await this.#identify(copy.path);
-    const listing = await this.repository.list();
-    const newest = await this.repository.newestName(listing.backups);
-    await writeState(copy.path, stateAfterRestore(copy.found, facts, newest));
+    await writeState(copy.path, stateAfterRestore(copy.found, facts, await this.newestName()));
   }
 
   /**
