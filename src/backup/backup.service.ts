@@ -1,51 +1,32 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
-import type { Compression } from '../block-pool/codec.js';
 import { DatabaseService } from '../database/database.service.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { isOwnBackup, knowsNewest } from '../lineage/known-history.js';
 import { Lineage } from '../lineage/lineage.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
-import { nextBackupName, formatBackupName } from '../repository/backup-name.js';
-import { blocksKey, fullPackKey, walKey } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
-import type { Manifest, Trigger } from '../repository/manifest.js';
+import type { Manifest } from '../repository/manifest.js';
 import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
 import { Repository } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
+import { BackupPreparation, type ReservedBackup } from './backup-preparation.js';
 import type { BackupOutcome, BackupRequest, BackupStatus, CreatedBackup } from './backup-request.js';
-import { BaseBackup } from './base-backup.js';
-import { reasonForFull } from './full-or-incremental.js';
+import type { BaseBackup } from './base-backup.js';
 import { type CapturedImage, ImageCapture } from './image-capture.js';
 import { describeBackup } from './manifest-builder.js';
 
 /** How long a backup tries to fold the log before it takes the log along, ms. */
 const CHECKPOINT_TIMEOUT_MS = 2_000;
 
-/** A shutdown has a deadline, and a restore holds writes off meanwhile. */
-const HURRIED: ReadonlySet<Trigger> = new Set(['shutdown', 'pre-restore']);
-
-/** A name that is taken for a backup, and what that builds on. */
-interface ReservedBackup {
-  readonly name: string;
-  readonly base: BaseBackup | undefined;
-}
-
-/** What is wrong with the newest backup itself, rather than with the store. */
-const UNUSABLE_BASE: ReadonlySet<string> = new Set([
-  'MANIFEST_CORRUPT',
-  'EXTENT_CORRUPT',
-  'BACKUP_DAMAGED',
-  'BACKUP_NOT_FOUND',
-]);
-
 /** Takes backups of the open database, one at a time. */
 @Injectable()
 export class BackupService {
   readonly #logger = new Logger('Backup');
   readonly #capture: ImageCapture;
+  readonly #preparation: BackupPreparation;
   #turn: Promise<unknown> = Promise.resolve();
   #running = 0;
   readonly #givenUp = new AbortController();
@@ -67,6 +48,7 @@ export class BackupService {
     pool: BlockPool,
   ) {
     this.#capture = new ImageCapture(database, repository, pool);
+    this.#preparation = new BackupPreparation(config, repository, clock);
   }
 
   get status(): BackupStatus {
@@ -194,7 +176,7 @@ export class BackupService {
     }
     await this.database.checkpoint({ timeoutMs: request.checkpointTimeoutMs ?? CHECKPOINT_TIMEOUT_MS });
     const captureStarted = this.clock.monotonicMs();
-    const base = await abortable(this.#base(request, listing), signal);
+    const base = await abortable(this.#preparation.base(request, listing, this.#distrusted), signal);
     const { name, image } = await this.#captureReserved(request, listing, base, progress, signal);
     progress.step('commit');
     const manifest = describeBackup({
@@ -227,7 +209,7 @@ export class BackupService {
   async #committed(manifest: Manifest, position: FilePosition): Promise<void> {
     await this.lineage.saved(manifest.name, position);
     if (manifest.kind === 'full') this.#distrusted = undefined;
-    await this.repository.cacheOnly(manifest);
+    await this.repository.extents.cacheOnly(manifest);
     this.#status = { ...this.#status, last: summaryOf(manifest) };
     this.#logger.log(
       `${manifest.trigger} backup ${manifest.name}: ${manifest.database.size} bytes read, ${manifest.bytes.added} added, in ${manifest.durations.totalMs} ms`,
@@ -269,34 +251,6 @@ export class BackupService {
     return undefined;
   }
 
-  get #compression(): Compression {
-    return this.config.compress ? 'zstd' : 'none';
-  }
-
-  /** The newest backup, where the next one may build on it; a full one is taken where it cannot. */
-  async #base(request: BackupRequest, listing: Listing): Promise<BaseBackup | undefined> {
-    if (request.full === true) return undefined;
-    try {
-      const manifest = await this.repository.newest(listing.backups);
-      if (manifest === undefined) return undefined;
-      if (this.#distrusted !== undefined) {
-        this.#logger.log(`a full backup is taken: ${this.#distrusted} cannot be restored`);
-        return undefined;
-      }
-      const base = new BaseBackup(manifest, this.repository);
-      const facts = { manifest, usedBytes: await base.usedBytes(), sizes: listing.objects };
-      const hurried = HURRIED.has(request.trigger);
-      const rules = { compression: this.#compression, fullEveryMs: this.config.fullEveryMs, hurried };
-      const reason = reasonForFull(facts, rules, this.clock.now());
-      if (reason === undefined) return base;
-      this.#logger.log(`a full backup is taken: ${reason}`);
-    } catch (error) {
-      if (!isEiderError(error) || !UNUSABLE_BASE.has(error.code)) throw error;
-      this.#logger.warn(`a full backup is taken, since the newest one cannot be built on: ${error.message}`);
-    }
-    return undefined;
-  }
-
   async #captureReserved(
     request: BackupRequest,
     listing: Listing,
@@ -306,14 +260,14 @@ export class BackupService {
   ): Promise<{ name: string; image: CapturedImage }> {
     const release = await this.database.holdCheckpoints();
     try {
-      const first = await this.#untilGivenUp(this.#reserve(request, listing, base));
+      const first = await this.#untilGivenUp(this.#preparation.reserve(request, listing, base));
       try {
         return { name: first.name, image: await this.#captureInto(first, progress, signal) };
       } catch (error) {
         if (!isEiderError(error, 'BACKUP_IMAGE_CHANGED')) throw error;
         this.#logger.warn(`${error.message} It is copied again, with checkpoints held off.`);
       }
-      const second = await this.#reserve(request, await this.repository.list(), base);
+      const second = await this.#preparation.reserve(request, await this.repository.list(), base);
       const image = await this.database.guardCheckpoint(() => this.#captureInto(second, progress, signal));
       return { name: second.name, image };
     } finally {
@@ -324,41 +278,18 @@ export class BackupService {
   async #captureInto({ name, base }: ReservedBackup, progress: Progress, signal: AbortSignal): Promise<CapturedImage> {
     progress.step('copy');
     try {
-      return await this.#capture.capture({ name, compression: this.#compression, base, signal }, progress);
+      return await this.#capture.capture({ name, compression: this.#preparation.compression, base, signal }, progress);
     } catch (error) {
       await this.#discard(name);
       throw error;
     }
   }
 
-  /** Removes what a failed backup left. Whatever cannot be removed now stays reserved, so it is never listed. */
   async #discard(name: string): Promise<void> {
-    const { store } = this.repository;
     try {
-      await this.#untilGivenUp(store.delete(walKey(name, this.config.compress)));
-      for (const key of [fullPackKey, blocksKey]) {
-        await this.#untilGivenUp(store.delete(key(name, this.config.compress)));
-      }
-      await this.#untilGivenUp(this.repository.release(name));
+      await this.#untilGivenUp(this.#preparation.discard(name));
     } catch (error) {
       this.#logger.warn(`remains of ${name} are left for retention to remove: ${messageOf(error)}`);
-    }
-  }
-
-  /** Takes a name, and makes sure that what the backup builds on stays until it is complete. */
-  async #reserve(request: BackupRequest, listing: Listing, base: BaseBackup | undefined): Promise<ReservedBackup> {
-    const stem = request.trigger === 'manual' ? this.config.manualStem : this.config.stem;
-    let newest = listing.backups[0]?.parsed;
-    for (;;) {
-      const next = nextBackupName(stem, this.clock.now(), newest);
-      const name = formatBackupName(next);
-      const taken = listing.foreign.some((foreign) => foreign.name.startsWith(`${name}.duckdb`));
-      if (!taken && (await this.repository.reserve(name, base?.manifest.name))) {
-        // Looked at after the reservation is there: whoever removes the base looks the other way round.
-        const isThere = base !== undefined && (await this.repository.exists(base.manifest.name));
-        return { name, base: isThere ? base : undefined };
-      }
-      newest = next;
     }
   }
 }

@@ -21,7 +21,7 @@ export class BaseBackup {
     const index = Math.floor(first / BLOCKS_PER_EXTENT);
     if (index !== this.#index) {
       this.#index = index;
-      this.#extent = this.repository.cachedExtent(this.manifest, index);
+      this.#extent = this.repository.extents.cached(this.manifest, index);
       // It is seen by whoever awaits it.
       this.#extent.catch(() => {});
     }
@@ -34,7 +34,7 @@ export class BaseBackup {
   async usedBytes(): Promise<number> {
     let used = this.manifest.database.header.length;
     for (let index = 0; index < this.manifest.extents.length; index++) {
-      const extent = await this.repository.cachedExtent(this.manifest, index);
+      const extent = await this.repository.extents.cached(this.manifest, index);
       for (const { length } of extent?.frames ?? []) used += length;
     }
     return used;

@@ -152,7 +152,7 @@ export class ImageCapture {
       const { sha256, first, count, body } = extent;
       extents.push({ key: extent.key, sha256, first, count });
       tables += body.byteLength;
-      tablesAdded += await this.#untilAborted(target, this.repository.putExtent(extent));
+      tablesAdded += await this.#untilAborted(target, this.repository.extents.put(extent));
     };
     const source = { descriptor: this.database.files.mainDescriptor(), size };
     const pack = { key, compression, base, onExtent, signal: target.signal };

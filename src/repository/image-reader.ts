@@ -137,7 +137,7 @@ export class ImageReader {
     const { size, header } = manifest.database;
     yield { ...header, block: -1, target: { offset: 0, length: HEADERS_SIZE } };
     let block = 0;
-    for await (const extent of this.repository.extents(manifest)) {
+    for await (const extent of this.repository.extents.of(manifest)) {
       for (const frame of extent.frames) {
         const offset = HEADERS_SIZE + block * BLOCK_SIZE;
         yield { ...frame, block, target: { offset, length: Math.min(BLOCK_SIZE, size - offset) } };

@@ -2,8 +2,7 @@ import type { BackupConfig } from '../config/backup.config.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { ExtentCache } from './extent-cache.js';
 import type { ObjectInfo, ObjectStore } from '../object-store/object-store.js';
-import { codecOf } from '../block-pool/codec.js';
-import { decodeExtent, type Extent, type StoredExtent } from './extent.js';
+import { ExtentStore } from './extent-store.js';
 import {
   backupNameOf,
   manifestKey,
@@ -14,7 +13,7 @@ import {
   REPOSITORY_KEY,
 } from './keys.js';
 import { type ForeignBackup, type ListedBackup, type Listing, readListing } from './listing.js';
-import { decodeManifest, encodeManifest, type ExtentReference, type Manifest, objectsOf } from './manifest.js';
+import { decodeManifest, encodeManifest, type Manifest, objectsOf } from './manifest.js';
 import { decodeReservation, encodeReservation, type Reservation } from './reservation.js';
 import { decodeNote, encodeNote, type Note } from './note.js';
 import {
@@ -27,8 +26,6 @@ import {
 /** Manifests never change, so they are read once. About 2 KiB each, and 100 bytes for each pack. */
 const MANIFESTS_KEPT = 5_000;
 
-/** Objects younger than this are not removed by retention while a backup takes less than half a day, ms. */
-const REFRESH_MS = 12 * 3_600_000;
 /** Manifests are kept in memory up to this many packs in all: about 125 bytes each. */
 const PACKS_KEPT = 200_000;
 
@@ -46,6 +43,7 @@ export type FoundBackup =
 
 /** The backups of one database in one store: the bucket format, without any scheduling. */
 export class Repository {
+  readonly extents: ExtentStore;
   readonly #manifests = new Map<string, Manifest>();
   #packs = 0;
   readonly #foreign = new Set<string>();
@@ -55,8 +53,10 @@ export class Repository {
     readonly store: ObjectStore,
     private readonly owner: Pick<BackupConfig, 'environment' | 'stem'>,
     private readonly now: () => Date = () => new Date(),
-    private readonly cache?: ExtentCache,
-  ) {}
+    cache?: ExtentCache,
+  ) {
+    this.extents = new ExtentStore(store, now, cache);
+  }
 
   /** repository.json, or undefined where nothing was ever written. Throws when it belongs to somebody else. */
   async inspect(): Promise<RepositoryRecord | undefined> {
@@ -233,50 +233,6 @@ export class Repository {
     }
   }
 
-  /** Stores an extent, unless it is there; the bytes that were added. */
-  async putExtent({ key, sha256, body }: StoredExtent): Promise<number> {
-    await this.cache?.write(sha256, body);
-    const found = await this.store.head(key);
-    const isNew = found?.size !== body.byteLength;
-    // One that no backup needs may be about to be removed, since it is old: it is made young again.
-    if (isNew || this.now().getTime() - found.modifiedAt.getTime() > REFRESH_MS) await this.store.put(key, body);
-    return isNew ? body.byteLength : 0;
-  }
-
-  /**
-   * One block table of a backup that is to be built on: from the cache where it is there. Undefined behind the last one.
-   *
-   * @throws EiderError EXTENT_CORRUPT, BACKUP_DAMAGED
-   */
-  async cachedExtent(manifest: Manifest, index: number): Promise<Extent | undefined> {
-    const reference = manifest.extents[index];
-    if (reference === undefined) return undefined;
-    const cached = await this.cache?.read(reference.sha256);
-    if (cached !== undefined) {
-      try {
-        return this.#checkedExtent(manifest, reference, unpacked(cached));
-      } catch {
-        // A cache that is damaged is no cache.
-      }
-    }
-    const body = await this.#fetchExtent(manifest.name, reference);
-    const extent = this.#checkedExtent(manifest, reference, body.text);
-    await this.cache?.write(reference.sha256, body.stored);
-    return extent;
-  }
-
-  /** Leaves only the block tables of this backup in the cache. */
-  async cacheOnly({ extents }: Manifest): Promise<void> {
-    await this.cache?.keepOnly(new Set(extents.map(({ sha256 }) => sha256)));
-  }
-
-  /** The block tables of a backup, in order, each checked. Throws EXTENT_CORRUPT, BACKUP_DAMAGED. */
-  async *extents(manifest: Manifest): AsyncGenerator<Extent, void, void> {
-    for (const reference of manifest.extents) {
-      yield this.#checkedExtent(manifest, reference, (await this.#fetchExtent(manifest.name, reference)).text);
-    }
-  }
-
   /** The commit of a backup: from here on it exists. */
   async commit(manifest: Manifest): Promise<void> {
     await this.store.put(manifestKey(manifest.name), encodeManifest(manifest), { ifAbsent: true });
@@ -295,27 +251,6 @@ export class Repository {
 
   async putNote(name: string, note: Note): Promise<void> {
     await this.store.put(noteKey(name), encodeNote(note));
-  }
-
-  #checkedExtent({ name }: Manifest, { key, sha256, first, count }: ExtentReference, text: Buffer): Extent {
-    const extent = decodeExtent(text, sha256);
-    if (extent.first !== first || extent.frames.length !== count) {
-      throw new EiderError('EXTENT_CORRUPT', `${key} covers other blocks than the manifest of ${name} says.`);
-    }
-    return extent;
-  }
-
-  async #fetchExtent(backup: string, { key, sha256 }: ExtentReference): Promise<{ stored: Buffer; text: Buffer }> {
-    try {
-      const stored = await this.store.read(key);
-      return { stored, text: unpacked(stored) };
-    } catch (error) {
-      if (isEiderError(error) && error.code !== 'STORE_NOT_FOUND') throw error;
-      throw new EiderError('BACKUP_DAMAGED', `The block table ${key} of ${backup} is missing or cannot be read.`, {
-        cause: error,
-        details: { backup, extent: sha256 },
-      });
-    }
   }
 
   /** Leaves out packs of a backup that began between the two listings: each file is looked at once. */
@@ -348,8 +283,4 @@ export class Repository {
     this.#packs -= this.#manifests.get(name)?.packs.length ?? 0;
     this.#manifests.delete(name);
   }
-}
-
-function unpacked(stored: Buffer): Buffer {
-  return Buffer.from(codecOf('zstd').decode(stored));
 }

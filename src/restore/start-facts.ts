@@ -123,7 +123,7 @@ async function equalsBackup(
   try {
     const header = await pool.hash({ descriptor: file.fd, ranges: [{ offset: 0, length: HEADERS_SIZE }] });
     if (header.sha256[0] !== manifest.database.header.sha256) return false;
-    for await (const equal of inOrder(repository.extents(manifest), 1, (extent) =>
+    for await (const equal of inOrder(repository.extents.of(manifest), 1, (extent) =>
       equalExtent(file.fd, extent, manifest, pool),
     )) {
       if (!equal) return false;

@@ -40,7 +40,7 @@ async function pack(key: string, base?: BaseBackup, blocks = BLOCKS) {
   const onExtent = async (extent: ExtentReference & { body: Buffer }): Promise<void> => {
     const { body: _, ...reference } = extent;
     extents.push(reference);
-    await repository.putExtent(extent);
+    await repository.extents.put(extent);
   };
   const source = { descriptor: file.fd, size: HEADERS_SIZE + blocks * BLOCK_SIZE };
   let bytes = 0;
@@ -81,7 +81,7 @@ describe('a file of more than one extent', () => {
     expect(next.contents.packs).toEqual(new Set(['full.duckdb.zst', 'next.blocks.zst']));
     expect(next.contents.length).toBeLessThan(1_000);
     expect(next.contents.header).toEqual(header);
-    const frames = (await repository.cachedExtent({ ...manifest, extents: next.extents }, 1))?.frames ?? [];
+    const frames = (await repository.extents.cached({ ...manifest, extents: next.extents }, 1))?.frames ?? [];
     expect(frames.map(({ pack: where }) => where)).toEqual([
       'next.blocks.zst',
       ...Array<string>(39).fill('full.duckdb.zst'),

@@ -1,0 +1,105 @@
+import { Logger } from '@nestjs/common';
+import type { Compression } from '../block-pool/codec.js';
+import type { BackupConfig } from '../config/backup.config.js';
+import { isEiderError } from '../errors/eider-error.js';
+import { formatBackupName, nextBackupName } from '../repository/backup-name.js';
+import { blocksKey, fullPackKey, walKey } from '../repository/keys.js';
+import type { Listing } from '../repository/listing.js';
+import type { Trigger } from '../repository/manifest.js';
+import type { Repository } from '../repository/repository.js';
+import type { Clock } from '../runtime/clock.js';
+import type { BackupRequest } from './backup-request.js';
+import { BaseBackup } from './base-backup.js';
+import { reasonForFull } from './full-or-incremental.js';
+
+/** A shutdown has a deadline, and a restore holds writes off meanwhile. */
+const HURRIED: ReadonlySet<Trigger> = new Set(['shutdown', 'pre-restore']);
+
+/** What is wrong with the newest backup itself, rather than with the store. */
+const UNUSABLE_BASE: ReadonlySet<string> = new Set([
+  'MANIFEST_CORRUPT',
+  'EXTENT_CORRUPT',
+  'BACKUP_DAMAGED',
+  'BACKUP_NOT_FOUND',
+]);
+
+/** A name that is taken for a backup, and what that builds on. */
+export interface ReservedBackup {
+  readonly name: string;
+  readonly base: BaseBackup | undefined;
+}
+
+/** What happens in the repository before a backup's bytes are stored: a base is chosen and a name taken. */
+export class BackupPreparation {
+  readonly #logger = new Logger('Backup');
+
+  constructor(
+    private readonly config: BackupConfig,
+    private readonly repository: Repository,
+    private readonly clock: Clock,
+  ) {}
+
+  get compression(): Compression {
+    return this.config.compress ? 'zstd' : 'none';
+  }
+
+  /**
+   * The newest backup, where the next one may build on it; a full one is taken where it cannot.
+   *
+   * @param distrusted - a backup that was found not to be restorable: nothing is built on anything then
+   */
+  async base(
+    request: BackupRequest,
+    listing: Listing,
+    distrusted: string | undefined,
+  ): Promise<BaseBackup | undefined> {
+    if (request.full === true) return undefined;
+    try {
+      const manifest = await this.repository.newest(listing.backups);
+      if (manifest === undefined) return undefined;
+      const base = new BaseBackup(manifest, this.repository);
+      const reason =
+        distrusted === undefined
+          ? await this.#reasonForFull(base, request, listing)
+          : `${distrusted} cannot be restored`;
+      if (reason === undefined) return base;
+      this.#logger.log(`a full backup is taken: ${reason}`);
+    } catch (error) {
+      if (!isEiderError(error) || !UNUSABLE_BASE.has(error.code)) throw error;
+      this.#logger.warn(`a full backup is taken, since the newest one cannot be built on: ${error.message}`);
+    }
+    return undefined;
+  }
+
+  /** Takes a name, and makes sure that what the backup builds on stays until it is complete. */
+  async reserve(request: BackupRequest, listing: Listing, base: BaseBackup | undefined): Promise<ReservedBackup> {
+    const stem = request.trigger === 'manual' ? this.config.manualStem : this.config.stem;
+    let newest = listing.backups[0]?.parsed;
+    for (;;) {
+      const next = nextBackupName(stem, this.clock.now(), newest);
+      const name = formatBackupName(next);
+      const taken = listing.foreign.some((foreign) => foreign.name.startsWith(`${name}.duckdb`));
+      if (!taken && (await this.repository.reserve(name, base?.manifest.name))) {
+        // Looked at after the reservation is there: whoever removes the base looks the other way round.
+        const isThere = base !== undefined && (await this.repository.exists(base.manifest.name));
+        return { name, base: isThere ? base : undefined };
+      }
+      newest = next;
+    }
+  }
+
+  /** Removes what a failed backup left, its reservation last: whatever cannot be removed now is then never listed. */
+  async discard(name: string): Promise<void> {
+    for (const key of [walKey, fullPackKey, blocksKey]) {
+      await this.repository.store.delete(key(name, this.config.compress));
+    }
+    await this.repository.release(name);
+  }
+
+  async #reasonForFull(base: BaseBackup, request: BackupRequest, listing: Listing): Promise<string | undefined> {
+    const facts = { manifest: base.manifest, usedBytes: await base.usedBytes(), sizes: listing.objects };
+    const hurried = HURRIED.has(request.trigger);
+    const rules = { compression: this.compression, fullEveryMs: this.config.fullEveryMs, hurried };
+    return reasonForFull(facts, rules, this.clock.now());
+  }
+}
