@@ -29,7 +29,9 @@ export const listQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).optional().describe('At most this many; 50 where absent.'),
   cursor: z.string().max(200).optional().describe('`next` of the page before.'),
   trigger: z.enum(TRIGGERS).optional(),
-  since: time.optional().describe('Only backups of this time or later; a date begins at 00:00 UTC.'),
+  since: time
+    .optional()
+    .describe('Only backups of this time or later, by the time in their names; a date begins at 00:00 UTC.'),
   until: time.optional().describe('Only backups of this time or earlier.'),
 });
 export type ListQuery = z.infer<typeof listQuerySchema>;
