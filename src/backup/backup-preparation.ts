@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Compression } from '../block-pool/codec.js';
 import type { BackupConfig } from '../config/backup.config.js';
 import { isEiderError } from '../errors/eider-error.js';
-import { formatBackupName, nextBackupName } from '../repository/backup-name.js';
+import { type BackupName, compareBackupNames, formatBackupName, nextBackupName } from '../repository/backup-name.js';
 import { blocksKey, fullPackKey, walKey } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
 import type { Trigger } from '../repository/manifest.js';
@@ -32,6 +32,8 @@ export interface ReservedBackup {
 /** What happens in the repository before a backup's bytes are stored: a base is chosen and a name taken. */
 export class BackupPreparation {
   readonly #logger = new Logger('Backup');
+  /** Names are not used twice: what is left of a failed attempt may still arrive in the store. */
+  #last: BackupName | undefined;
 
   constructor(
     private readonly config: BackupConfig,
@@ -74,9 +76,10 @@ export class BackupPreparation {
   /** Takes a name, and makes sure that what the backup builds on stays until it is complete. */
   async reserve(request: BackupRequest, listing: Listing, base: BaseBackup | undefined): Promise<ReservedBackup> {
     const stem = request.trigger === 'manual' ? this.config.manualStem : this.config.stem;
-    let newest = listing.backups[0]?.parsed;
+    let newest = later(listing.backups[0]?.parsed, this.#last);
     for (;;) {
       const next = nextBackupName(stem, this.clock.now(), newest);
+      this.#last = next;
       const name = formatBackupName(next);
       const taken = listing.foreign.some((foreign) => foreign.name.startsWith(`${name}.duckdb`));
       if (!taken && (await this.repository.reserve(name, base?.manifest.name))) {
@@ -102,4 +105,9 @@ export class BackupPreparation {
     const rules = { compression: this.compression, fullEveryMs: this.config.fullEveryMs, hurried };
     return reasonForFull(facts, rules, this.clock.now());
   }
+}
+
+function later(a: BackupName | undefined, b: BackupName | undefined): BackupName | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return compareBackupNames(a, b) > 0 ? a : b;
 }

@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { messageOf } from '../errors/eider-error.js';
+import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
 import { BackupService } from './backup.service.js';
 import { RetentionService } from './retention.service.js';
@@ -54,7 +55,7 @@ export class BackupScheduler {
       return new Date(this.#failedAt + pause);
     }
     // Until then a lost disk would bring back what the restore was to undo: the pre-restore backup is the newest one.
-    if (this.backups.leftNewestBehind || this.backups.newestIsDistrusted) return new Date(now);
+    if (this.backups.leftNewestBehind || this.backups.mustBeFull) return new Date(now);
     // What a wrong clock dated into the future must not put off the next backup.
     const known = [last === null ? 0 : Date.parse(last.createdAt), this.#checkedAt ?? 0];
     return new Date(Math.max(0, ...known.filter((time) => time <= now)) + this.config.intervalMs);
@@ -86,7 +87,8 @@ export class BackupScheduler {
 
   async #retain(signal: AbortSignal): Promise<void> {
     try {
-      await this.retention.run({ signal });
+      // It deletes nothing more once it is aborted, and a store that does not answer must not hold a stop up.
+      await abortable(this.retention.run({ signal }), signal);
     } catch (error) {
       // Left off by a stop: the next run goes on with it.
       if (signal.aborted) return;

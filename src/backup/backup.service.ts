@@ -65,14 +65,14 @@ export class BackupService {
     return saved === null && head !== null;
   }
 
-  /** A backup was found that cannot be restored: it is not built on, and where it is the newest one, a full one is due. */
+  /** A backup was found that cannot be restored: others may need the same packs, so a full one is due. */
   distrust(name: string): void {
     this.#distrusted = name;
   }
 
-  /** Whether the newest backup of this history cannot be restored. */
-  get newestIsDistrusted(): boolean {
-    return this.#distrusted !== undefined && this.lineage.isKnown && this.lineage.state.head === this.#distrusted;
+  /** Whether a backup was found that cannot be restored, and no full one was taken since. */
+  get mustBeFull(): boolean {
+    return this.#distrusted !== undefined;
   }
 
   /** Something that must hold before anything is written to the repository; asked before each backup. */
@@ -169,10 +169,11 @@ export class BackupService {
     const listing = await this.#untilGivenUp(this.repository.list());
     await this.#untilGivenUp(this.#yieldToNewerWriter(listing));
     const { head } = this.lineage.state;
-    const mayStay = request.onlyIfChanged === true && head !== null && !this.newestIsDistrusted;
+    const mayStay = request.onlyIfChanged === true && head !== null && !this.mustBeFull;
     if (mayStay && !(await this.hasUnsavedChanges())) {
-      if (listing.backups.some(({ name }) => name === head))
+      if (await this.#untilGivenUp(this.#isWhole(head, listing))) {
         return { created: false, reason: 'unchanged', newest: head };
+      }
     }
     await this.database.checkpoint({ timeoutMs: request.checkpointTimeoutMs ?? CHECKPOINT_TIMEOUT_MS });
     const captureStarted = this.clock.monotonicMs();
@@ -192,6 +193,9 @@ export class BackupService {
         totalMs: Math.round(this.clock.monotonicMs() - started),
       },
     });
+    if (!(await this.#untilGivenUp(this.repository.isReserved(name)))) {
+      throw new EiderError('BACKUP_FAILED', `${name} took more than a day: retention has removed what it had stored.`);
+    }
     await this.lineage.committing(name);
     await this.#untilGivenUp(this.repository.commit(manifest));
     await this.#committed(manifest, image.position);
@@ -204,6 +208,19 @@ export class BackupService {
    */
   async #untilGivenUp<T>(request: Promise<T>): Promise<T> {
     return abortable(request, this.#givenUp.signal);
+  }
+
+  /** Whether a backup is listed, and its packs and log with the length that its manifest says. */
+  async #isWhole(name: string, { backups, objects }: Listing): Promise<boolean> {
+    if (!backups.some((backup) => backup.name === name)) return false;
+    try {
+      const { packs, wal } = await this.repository.manifest(name);
+      const expected = [...packs, ...(wal === null ? [] : [{ key: wal.key, length: wal.stored }])];
+      return expected.every(({ key, length }) => objects.get(key)?.size === length);
+    } catch (error) {
+      if (isEiderError(error, 'MANIFEST_CORRUPT')) return false;
+      throw error;
+    }
   }
 
   async #committed(manifest: Manifest, position: FilePosition): Promise<void> {

@@ -65,8 +65,8 @@ export class ImageCapture {
 
   async capture(target: CaptureTarget, progress: Progress): Promise<CapturedImage> {
     const { files } = this.database;
-    const versions = await this.#versions();
-    const { position, tables } = await this.#cut();
+    const versions = await this.#versions(target);
+    const { position, tables } = await this.#cut(target);
     const log = files.wal();
     const tail = log === undefined ? undefined : await readTail(log.descriptor, position.offset);
     const wal = await this.#storeWal(target, log?.descriptor, position.offset);
@@ -94,7 +94,7 @@ export class ImageCapture {
     };
   }
 
-  async #versions(): Promise<Pick<CapturedImage, 'duckdbVersion' | 'schemaVersion'>> {
+  async #versions(target: CaptureTarget): Promise<Pick<CapturedImage, 'duckdbVersion' | 'schemaVersion'>> {
     return this.database.read(async (session) => {
       const engine = await session.first<{ version: string }>('SELECT version() AS version');
       const migrated = await session.first(
@@ -107,14 +107,14 @@ export class ImageCapture {
               'SELECT max(version)::INTEGER AS version FROM schema_migrations',
             );
       return { duckdbVersion: engine?.version ?? '', schemaVersion: schema?.version ?? null };
-    });
+    }, signalOf(target));
   }
 
   /** The last commit, and how many rows each table has there: exact where no commit came between. */
-  async #cut(): Promise<{ position: FilePosition; tables: ManifestTable[] }> {
+  async #cut(target: CaptureTarget): Promise<{ position: FilePosition; tables: ManifestTable[] }> {
     for (let attempt = 1; ; attempt++) {
       const before = await this.database.position();
-      const counts = await this.database.tableCounts();
+      const counts = await this.database.tableCounts(signalOf(target));
       const position = await this.database.position();
       const exact = before.iteration === position.iteration && before.offset === position.offset;
       if (exact || attempt === COUNT_TRIES) {

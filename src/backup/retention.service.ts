@@ -75,7 +75,7 @@ export class RetentionService {
   async #run(dryRun: boolean, signal: AbortSignal | undefined): Promise<RetentionReport> {
     await this.repository.claim();
     const listing = await this.repository.list();
-    const plan = await this.#plan(listing);
+    const plan = await this.#plan(listing, signal);
     const { backups, remains, extents } = plan;
     if (dryRun) return { backups, remains, extents, dryRun, removed: [], denied: [] };
     const sweep = new RepositorySweep(this.repository, listing.objects);
@@ -105,10 +105,10 @@ export class RetentionService {
   }
 
   /**
-   * Removes manifests, and only then looks which packs a backup under way rests on.
+   * Removes manifests, and only then looks which packs others rest on.
    *
-   * A backup reserves its name, with that of its base, and then looks whether the base is still there. So either it sees
-   * that the base is gone, or its reservation is seen here.
+   * A backup reserves its name, with that of its base, then looks whether the base is still there, and ends its reservation
+   * when its manifest is. So either it sees that the base is gone, or its reservation or its manifest is seen here.
    */
   async #retire(
     sweep: RepositorySweep,
@@ -124,8 +124,22 @@ export class RetentionService {
       if (manifest !== undefined) known.set(name, manifest);
       if (await sweep.retire(name)) retired.push(name);
     }
-    const { objects } = await this.repository.inUse(await this.repository.pending(), this.#graceStart(), known);
-    return { names: retired, needed: new Set([...needed, ...objects]) };
+    if (retired.length === 0) return { names: retired, needed };
+    const now = await this.repository.list();
+    const { objects } = await this.repository.inUse(now.pending, this.#graceStart(), known);
+    const left = new Set([...needed, ...objects]);
+    for (const { name } of now.backups) for (const key of await this.#objectsOf(name)) left.add(key);
+    return { names: retired, needed: left };
+  }
+
+  /** What a listed backup reads; nothing where it has been removed since. */
+  async #objectsOf(name: string): Promise<readonly string[]> {
+    try {
+      return objectsOf(await this.repository.manifest(name));
+    } catch (error) {
+      if (isEiderError(error, 'BACKUP_NOT_FOUND')) return [];
+      throw error;
+    }
   }
 
   /**
@@ -136,7 +150,7 @@ export class RetentionService {
     return new Date(this.clock.now().getTime() - GRACE_MS);
   }
 
-  async #plan(listing: Listing): Promise<RetentionPlan> {
+  async #plan(listing: Listing, signal?: AbortSignal): Promise<RetentionPlan> {
     const notes = await this.repository.notes();
     const sizes = new Map([...listing.objects].map(([key, { size }]) => [key, size]));
     const extents: DatedObject[] = [];
@@ -147,6 +161,7 @@ export class RetentionService {
     const { bases, objects } = await this.repository.inUse(listing.pending, this.#graceStart());
     const candidates: RetentionCandidate[] = [];
     for (const { name } of listing.backups) {
+      signal?.throwIfAborted();
       const manifest = await this.repository.manifest(name);
       const { pinned, label } = notes.get(name) ?? manifest;
       candidates.push({ manifest, pinned, label, incomplete: !isComplete(manifest, sizes), inUse: bases.has(name) });

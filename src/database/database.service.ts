@@ -160,6 +160,11 @@ export class DatabaseService {
     }
   }
 
+  /** Ends all reads under way. */
+  interruptReads(): void {
+    this.#work.interruptAll('closing', 'read');
+  }
+
   /** Lets writes in again. */
   resumeWrites(reason: string): void {
     this.writeGate.open(reason);
@@ -186,9 +191,9 @@ export class DatabaseService {
   }
 
   /** Every table with its exact number of rows. */
-  async tableCounts(): Promise<TableCount[]> {
+  async tableCounts(options: Pick<QueryOptions, 'signal'> = {}): Promise<TableCount[]> {
     const { catalog } = this.#open();
-    return this.read((session) => countTables(session, catalog), { timeoutMs: 0 });
+    return this.read((session) => countTables(session, catalog), { ...options, timeoutMs: 0 });
   }
 
   #open(): Engine {

@@ -20,8 +20,8 @@ import { OperationsService } from '../operations/operations.service.js';
  */
 const REQUEST_DRAIN_MS = 3_000;
 
-/** Parts of SHUTDOWN_TIMEOUT_SECONDS that requests and writes may use up at most: the rest is for the last backup. */
-const SHARE = { requests: 0.15, writes: 0.3 } as const;
+/** Parts of SHUTDOWN_TIMEOUT_SECONDS that others may use up at most: the rest is for the last backup. */
+const SHARE = { requests: 0.15, operations: 0.2, writes: 0.3 } as const;
 
 const OUT_OF_TIME = new EiderError('SHUTTING_DOWN', 'The time of the shutdown has passed.');
 
@@ -64,11 +64,14 @@ export class ShutdownService {
     this.requests.beginShutdown();
     // A backup under way is waited for: given up now, it would only be taken again.
     this.operations.abortAll('the service is shutting down', 'backup');
-    await this.proofs.stop();
+    const proofs = this.proofs.stop();
     await this.scheduler.stop();
     await this.checkpoints.stop();
     await this.requests.drain(Math.min(REQUEST_DRAIN_MS, this.service.shutdownTimeoutMs * SHARE.requests));
-    await this.operations.idle();
+    // They were aborted. One that hangs on the store must not keep the last backup from being taken; a backup under way and
+    // the swap of a restore are waited for by what follows.
+    await this.#atMost(SHARE.operations, Promise.all([proofs, this.operations.idle()]));
+    await this.backups.idle();
     const saved = this.database.isOpen ? await this.#save(signal) : true;
     await this.pool.close();
     await this.store.close();
@@ -76,15 +79,41 @@ export class ShutdownService {
   }
 
   async #save(signal: AbortSignal): Promise<boolean> {
-    let saved = false;
+    const ended = await this.#pauseWrites();
+    // Nobody waits for their answers any more, and the last backup needs a connection.
+    this.database.interruptReads();
+    // What could not be ended was not acknowledged; everything that was is in the backup.
+    const saved = (await this.#lastBackup(signal)) && ended;
+    try {
+      await closeDatabase(this, saved);
+      return saved;
+    } catch (error) {
+      this.#logger.error(`the database could not be closed, which does it no harm: ${messageOf(error)}`);
+      return false;
+    }
+  }
+
+  async #pauseWrites(): Promise<boolean> {
     try {
       await this.database.pauseWrites('the service is shutting down', this.service.shutdownTimeoutMs * SHARE.writes);
-      saved = await this.#lastBackup(signal);
+      return true;
     } catch (error) {
       this.#logger.error(messageOf(error));
+      return false;
     }
-    await closeDatabase(this, saved);
-    return saved;
+  }
+
+  /** Waits for work, but not longer than for a share of the time. */
+  async #atMost(share: number, work: Promise<unknown>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(() => {
+        this.#logger.warn('something that was to end does not, and is left behind');
+        resolve();
+      }, this.service.shutdownTimeoutMs * share);
+    });
+    await Promise.race([work, late]);
+    clearTimeout(timer);
   }
 
   async #lastBackup(signal: AbortSignal): Promise<boolean> {

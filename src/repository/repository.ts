@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { BackupConfig } from '../config/backup.config.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { ExtentCache } from './extent-cache.js';
@@ -152,7 +153,7 @@ export class Repository {
    * reservation between the two requests, and its pack would then be overwritten.
    */
   async reserve(name: string, base?: string): Promise<boolean> {
-    const body = encodeReservation({ name, since: this.now().toISOString(), base });
+    const body = encodeReservation({ name, since: this.now().toISOString(), id: randomUUID(), base });
     try {
       await this.store.put(pendingKey(name), body, { ifAbsent: true });
     } catch (error) {
@@ -174,6 +175,11 @@ export class Repository {
   /** Ends a reservation. */
   async release(name: string): Promise<void> {
     await this.store.delete(pendingKey(name));
+  }
+
+  /** Whether the reservation of a backup is still there; retention ends it after a day. */
+  async isReserved(name: string): Promise<boolean> {
+    return (await this.store.head(pendingKey(name))) !== undefined;
   }
 
   /** Whether a backup of this name is complete, and not being removed. */

@@ -4,6 +4,8 @@ import { EiderError, messageOf } from '../errors/eider-error.js';
 const reservationSchema = z.looseObject({
   name: z.string(),
   since: z.iso.datetime().optional(),
+  /** Of this reservation alone: where an answer is lost, it tells whose reservation is there. */
+  id: z.uuid().optional(),
   /** The backup that the one under way builds on: its objects stay meanwhile. */
   base: z.string().optional(),
   /** The backup of this name is being removed, or its pack stays for others. */

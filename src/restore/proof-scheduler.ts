@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
 import { messageOf } from '../errors/eider-error.js';
+import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
 import { ProofService } from './proof.service.js';
@@ -54,8 +55,7 @@ export class ProofScheduler {
     const now = this.clock.now().getTime();
     if (now < this.#notBefore || !this.#isDue(now)) return false;
     try {
-      const { backups } = await this.repository.list();
-      const newest = await this.repository.newest(backups);
+      const newest = await this.#newest();
       if (newest === undefined) return false;
       await this.proofs.prove(newest, undefined, signal);
       this.#error = null;
@@ -66,6 +66,10 @@ export class ProofScheduler {
       this.#logger.warn(`the newest backup could not be proven: ${this.#error}`);
     }
     return true;
+  }
+
+  async #newest(): Promise<Manifest | undefined> {
+    return this.repository.newest((await this.repository.list()).backups);
   }
 
   #isDue(now: number): boolean {

@@ -15,6 +15,9 @@ const DAMAGES: ReadonlySet<string> = new Set([
   'RESTORE_CHECK_FAILED',
 ]);
 
+/** What keeps a check from its end, and tells nothing of the backup: the kernel kills what takes too much memory. */
+const NOT_ITS_FAULT = /out of memory|no space left|ENOSPC|ended with SIGKILL/i;
+
 /** Proves backups by restoring them beside the database, as a restore would, and throwing the copy away. */
 @Injectable()
 export class ProofService {
@@ -60,8 +63,8 @@ export class ProofService {
       this.#logger.error(`${manifest.name} cannot be restored: ${why}`);
       this.backups.distrust(manifest.name);
     }
-    // Proving an older one tells nothing of the newest.
-    if (manifest.name === (await this.restores.newestName())) {
+    // One of an older backup tells nothing of the newest, unless it failed: they may share what is damaged.
+    if (!proof.ok || manifest.name === (await this.restores.newestName())) {
       this.#last = proof;
       await writeProof(this.restores.database, proof);
     }
@@ -74,8 +77,9 @@ export class ProofService {
       return null;
     } catch (error) {
       const why = messageOf(error);
-      // A check that ran out of memory says nothing of the backup.
-      if (!isEiderError(error) || !DAMAGES.has(error.code) || /out of memory/i.test(why)) throw error;
+      if (!isEiderError(error) || !DAMAGES.has(error.code) || NOT_ITS_FAULT.test(why)) throw error;
+      // It was removed meanwhile: that is no damage. Throws BACKUP_NOT_FOUND.
+      await this.restores.requireListed(manifest.name);
       return why;
     }
   }

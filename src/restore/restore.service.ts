@@ -95,6 +95,12 @@ export class RestoreService {
     return this.repository.newestName((await this.repository.list()).backups);
   }
 
+  /** Throws BACKUP_NOT_FOUND where a backup has been removed. */
+  async requireListed(name: string): Promise<void> {
+    if (await this.repository.exists(name)) return;
+    throw new EiderError('BACKUP_NOT_FOUND', `${name} has been removed.`);
+  }
+
   /** What restoring would do; nothing is fetched. */
   async plan(found: FoundBackup, target: string = this.database): Promise<RestorePlan> {
     const newest = await this.newestName();

@@ -221,6 +221,27 @@ describe('an incremental backup whose base another process removes meanwhile', (
     expect((await core.repository.list()).backups.map(({ name }) => name)).not.toContain(base.name);
   });
 
+  it.each([
+    ['retention', async () => other.retention.run()],
+    ['a removal', async () => other.retention.remove(base.name)],
+  ])('keeps its packs where it began and ended between the listing of %s and what that deletes', async (_, remove) => {
+    const reservation = site.s3.faults.hold({ operation: 'PutObject', key: /pending\/hesocial-backup/ });
+    const taking = backUp(core);
+    await reservation.reached;
+    await newerOne();
+    site.clock.advance(3 * DAY_MS);
+    const retiring = site.s3.faults.hold({ operation: 'PutObject', key: new RegExp(`pending/${base.name}`) });
+    const removing = remove();
+    await retiring.reached;
+    reservation.open();
+    const taken = await taking;
+    expect(taken.kind).toBe('incremental');
+    retiring.open();
+    await removing;
+    expect((await core.repository.list()).backups.map(({ name }) => name)).toContain(taken.name);
+    expect(await core.verify.verify(taken.name)).toMatchObject({ ok: true });
+  });
+
   it('is a full one where the base went before the reservation was there', async () => {
     const reservation = site.s3.faults.hold({ operation: 'PutObject', key: /pending\// });
     const taking = backUp(core);
@@ -297,6 +318,38 @@ describe('a backup that cannot build on the newest one', () => {
     site.clock.advance(DAY_MS);
     expect(await backUp(core, { trigger: 'manual' })).toMatchObject({ kind: 'full' });
     expect(await backUp(core, { trigger: 'manual' })).toMatchObject({ kind: 'incremental' });
+  });
+
+  it('never has the name of an attempt that failed, whose pack may still arrive', async () => {
+    await site.remove();
+    await begin('bucket');
+    const first = await backUp(core);
+    await core.write("INSERT INTO words VALUES ('lost')");
+    site.s3.faults.failNth(1, 403, { operation: 'PutObject', key: /\.blocks\.zst$/ });
+    await expect(backUp(core)).rejects.toMatchObject({ code: 'STORE_DENIED' });
+    expect((await backUp(core)).name).toBe(`${first.name}-3`);
+  });
+
+  it('is not complete where retention has taken it for one that was cut off', async () => {
+    await site.remove();
+    await begin('bucket');
+    await backUp(core);
+    await core.write("INSERT INTO words VALUES ('slept over')");
+    const upload = site.s3.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
+    const taking = backUp(core);
+    await upload.reached;
+    const janitor = site.core('janitor', {}, { clock: new TestClock(new Date(Date.now() + 2 * DAY_MS)) });
+    await janitor.retention.run();
+    upload.open();
+    await expect(taking).rejects.toMatchObject({ code: 'BACKUP_FAILED', message: expect.stringContaining('a day') });
+    expect((await core.repository.list()).backups).toHaveLength(1);
+  });
+
+  it('is taken although nothing changed where the newest one has lost its pack', async () => {
+    const first = await backUp(core);
+    expect(await core.backups.create({ trigger: 'interval', onlyIfChanged: true })).toMatchObject({ created: false });
+    await core.store.delete(first.packs[0]!.key);
+    expect(await backUp(core, { onlyIfChanged: true })).toMatchObject({ kind: 'full' });
   });
 
   it('leaves nothing when its upload fails', async () => {

@@ -9,7 +9,7 @@ import { ADAPTERS, contentOf, Site } from '../../support/site.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const STEPS = process.env['CI'] === 'true' ? 80 : 30;
+const STEPS = process.env['CI'] === 'true' ? 80 : 20;
 const TIMEOUT_MS = 240_000;
 const RULES = { R2_BACKUP_RETENTION_DAYS: '6', R2_FULL_BACKUP_DAYS: '4', RESTORE_POINTS_KEEP: '1' };
 

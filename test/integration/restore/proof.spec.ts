@@ -45,10 +45,10 @@ describe('a proof', () => {
     const proof = await core.proofs.prove(newest);
     expect(proof).toMatchObject({ ok: false, why: expect.stringContaining(`${newest.name} is damaged`) });
     expect(await leftovers()).toEqual([]);
-    expect(core.backups.newestIsDistrusted).toBe(true);
+    expect(core.backups.mustBeFull).toBe(true);
     const next = await backUp(core, { onlyIfChanged: true });
     expect(next.kind).toBe('full');
-    expect(core.backups.newestIsDistrusted).toBe(false);
+    expect(core.backups.mustBeFull).toBe(false);
     expect(await core.proofs.prove(next)).toMatchObject({ ok: true });
     expect(await core.backups.create({ trigger: 'interval', onlyIfChanged: true })).toMatchObject({ created: false });
     await core.write('INSERT INTO guests VALUES (-1)');
@@ -62,7 +62,7 @@ describe('a proof', () => {
     core = site.core('first');
     await core.proofs.recall();
     await core.boot();
-    expect(core.backups.newestIsDistrusted).toBe(true);
+    expect(core.backups.mustBeFull).toBe(true);
     expect(await backUp(core, { onlyIfChanged: true })).toMatchObject({ kind: 'full' });
   });
 
@@ -92,8 +92,30 @@ describe('a proof', () => {
     await expect(proving).rejects.toThrow();
     gate.open();
     expect(core.proofs.last).toBeUndefined();
-    expect(core.backups.newestIsDistrusted).toBe(false);
+    expect(core.backups.mustBeFull).toBe(false);
     expect(await leftovers()).toEqual([]);
+  });
+
+  it('that fails after a newer backup was taken still makes a full one due: they share packs', async () => {
+    await core.write('INSERT INTO guests VALUES (-1)');
+    const shared = await backUp(core);
+    expect(shared.kind).toBe('incremental');
+    await damage(newest);
+    expect(await core.proofs.prove(newest)).toMatchObject({ ok: false });
+    expect(core.proofs).toMatchObject({ last: { ok: false }, isOvertaken: true });
+    expect(await backUp(core, { onlyIfChanged: true })).toMatchObject({ kind: 'full' });
+  });
+
+  it('of a backup that is removed meanwhile is no verdict', async () => {
+    await core.write('INSERT INTO guests VALUES (-1)');
+    await backUp(core, { full: true });
+    const gate = site.s3.faults.hold({ operation: 'GetObject', key: /\.duckdb\.zst$/ });
+    const proving = core.proofs.prove(newest);
+    await gate.reached;
+    await core.retention.remove(newest.name);
+    gate.open();
+    await expect(proving).rejects.toMatchObject({ code: 'BACKUP_NOT_FOUND' });
+    expect(core.backups.mustBeFull).toBe(false);
   });
 
   it('of an older backup is not taken for one of the newest', async () => {
@@ -190,6 +212,6 @@ describe('a quick check', () => {
         { key: second!.key, why: `has 3 bytes in place of ${second!.length}` },
       ],
     });
-    expect(core.backups.newestIsDistrusted).toBe(true);
+    expect(core.backups.mustBeFull).toBe(true);
   });
 });
