@@ -194,6 +194,8 @@ export class BackupService {
       },
     });
     if (!(await this.#untilGivenUp(this.repository.isReserved(name)))) {
+      // What arrived after retention had looked would be taken for a file that somebody put there.
+      await this.#discard(name);
       throw new EiderError('BACKUP_FAILED', `${name} took more than a day: retention has removed what it had stored.`);
     }
     await this.lineage.committing(name);

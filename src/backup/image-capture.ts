@@ -152,12 +152,13 @@ export class ImageCapture {
       const { sha256, first, count, body } = extent;
       extents.push({ key: extent.key, sha256, first, count });
       tables += body.byteLength;
-      tablesAdded += await this.#untilAborted(target, this.repository.extents.put(extent));
+      tablesAdded += await abortable(this.repository.extents.put(extent), target.signal);
     };
     const source = { descriptor: this.database.files.mainDescriptor(), size };
     const pack = { key, compression, base, onExtent, signal: target.signal };
     const stream = packStream(this.pool, source, pack, contents, (bytes) => progress.advance(bytes));
-    const chunks = await this.#untilAborted(target, unlessEmpty(stream));
+    // The store may never answer, and a backup that is given up must end all the same.
+    const chunks = await abortable(unlessEmpty(stream), target.signal);
     if (chunks !== undefined) {
       await this.repository.store.upload(key, chunks, { ...signalOf(target), partSize: partSizeFor(size) });
     }
@@ -175,11 +176,6 @@ export class ImageCapture {
       stored: contents.used + tables,
       added: contents.length + tablesAdded,
     };
-  }
-
-  /** The store may never answer, and a backup that is given up must end all the same. */
-  async #untilAborted<T>({ signal }: CaptureTarget, request: Promise<T>): Promise<T> {
-    return signal === undefined ? request : abortable(request, signal);
   }
 
   /** A checkpoint raises the iteration; a log that was replaced has another inode. Either makes the copy a mixture. */

@@ -6,6 +6,7 @@ import { EiderError, messageOf } from '../errors/eider-error.js';
 import { Lineage } from '../lineage/lineage.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import type { FoundBackup } from '../repository/repository.js';
+import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
 import { nameOf, type RestoreReport, RestoreService, type WorkingCopy } from './restore.service.js';
 import { type DatabaseSwap, recoverSwap } from '../database/swap.js';
@@ -53,7 +54,7 @@ export class OnlineRestore {
         const aside = await this.backups.whilePaused(async () => {
           // Only now no backup is under way: one that ended later would not be known to the restored database, which would
           // then take it for the work of another process.
-          await this.restores.recordHistory(copy);
+          await abortable(this.restores.recordHistory(copy), signal);
           signal?.throwIfAborted();
           progress.step('swap');
           return this.#replace(copy);

@@ -30,7 +30,7 @@ export class ProofService {
     private readonly clock: Clock,
   ) {}
 
-  /** The last proof of what was the newest backup; undefined before the first. */
+  /** The last proof of what was the newest backup, or of any that failed; undefined before the first. */
   get last(): Proof | undefined {
     return this.#last;
   }

@@ -3,7 +3,8 @@
  *
  * The work itself goes on: only for what may be left behind, such as a request whose outcome no longer matters.
  */
-export async function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
   // Left behind, its failure must not count as unhandled.
   work.catch(() => {});
   signal.throwIfAborted();

@@ -342,7 +342,9 @@ describe('a backup that cannot build on the newest one', () => {
     await janitor.retention.run();
     upload.open();
     await expect(taking).rejects.toMatchObject({ code: 'BACKUP_FAILED', message: expect.stringContaining('a day') });
-    expect((await core.repository.list()).backups).toHaveLength(1);
+    const { backups, objects } = await core.repository.list();
+    expect(backups).toHaveLength(1);
+    expect([...objects.keys()].filter((key) => key.includes('.blocks'))).toEqual([]);
   });
 
   it('is taken although nothing changed where the newest one has lost its pack', async () => {
