@@ -27,6 +27,8 @@ const UNUSABLE_BASE: ReadonlySet<string> = new Set([
 export interface ReservedBackup {
   readonly name: string;
   readonly base: BaseBackup | undefined;
+  /** Somebody waits for it. */
+  readonly hurried: boolean;
 }
 
 /** What happens in the repository before a backup's bytes are stored: a base is chosen and a name taken. */
@@ -85,7 +87,7 @@ export class BackupPreparation {
       if (!taken && (await this.repository.reserve(name, base?.manifest.name))) {
         // Looked at after the reservation is there: whoever removes the base looks the other way round.
         const isThere = base !== undefined && (await this.repository.exists(base.manifest.name));
-        return { name, base: isThere ? base : undefined };
+        return { name, base: isThere ? base : undefined, hurried: HURRIED.has(request.trigger) };
       }
       newest = next;
     }

@@ -294,10 +294,15 @@ export class BackupService {
     }
   }
 
-  async #captureInto({ name, base }: ReservedBackup, progress: Progress, signal: AbortSignal): Promise<CapturedImage> {
+  async #captureInto(
+    { name, base, hurried }: ReservedBackup,
+    progress: Progress,
+    signal: AbortSignal,
+  ): Promise<CapturedImage> {
     progress.step('copy');
     try {
-      return await this.#capture.capture({ name, compression: this.#preparation.compression, base, signal }, progress);
+      const { compression } = this.#preparation;
+      return await this.#capture.capture({ name, compression, base, hashesTables: !hurried, signal }, progress);
     } catch (error) {
       await this.#discard(name);
       throw error;

@@ -1,7 +1,9 @@
+import { Logger } from '@nestjs/common';
 import type { BlockPool } from '../block-pool/block-pool.js';
 import type { DatabaseService } from '../database/database.service.js';
+import type { TableCount } from '../database/table-counts.js';
 import type { FileHeader } from '../duckdb-format/file-header.js';
-import { EiderError } from '../errors/eider-error.js';
+import { EiderError, messageOf } from '../errors/eider-error.js';
 import type { Progress } from '../operations/operation.js';
 import type { Compression } from '../block-pool/codec.js';
 import type { StoredExtent } from '../repository/extent.js';
@@ -20,6 +22,8 @@ export interface CaptureTarget {
   readonly compression: Compression;
   /** What an incremental backup builds on; undefined for a full one. */
   readonly base: BaseBackup | undefined;
+  /** Nobody waits for this backup: there is time to hash the contents of a small database. */
+  readonly hashesTables: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -45,6 +49,9 @@ export interface CapturedImage {
   readonly schemaVersion: number | null;
 }
 
+/** Databases up to this size are read by DuckDB for each backup, too, so that a trial restore can compare contents: a second or so. */
+const MOST_HASHED = 256 * 1024 * 1024;
+
 /** How often row counts are taken again when commits come in between. */
 const COUNT_TRIES = 3;
 
@@ -57,6 +64,8 @@ const COUNT_TRIES = 3;
  * @throws EiderError BACKUP_IMAGE_CHANGED when somebody made a checkpoint meanwhile: what was stored is to be discarded
  */
 export class ImageCapture {
+  readonly #logger = new Logger('Backup');
+
   constructor(
     private readonly database: DatabaseService,
     private readonly repository: Repository,
@@ -114,13 +123,28 @@ export class ImageCapture {
   async #cut(target: CaptureTarget): Promise<{ position: FilePosition; tables: ManifestTable[] }> {
     for (let attempt = 1; ; attempt++) {
       const before = await this.database.position();
-      const counts = await this.database.tableCounts(signalOf(target));
+      const counts = await this.#readTables(target, attempt);
       const position = await this.database.position();
       const exact = before.iteration === position.iteration && before.offset === position.offset;
       if (exact || attempt === COUNT_TRIES) {
-        return { position, tables: counts.map(({ schema, name, rows }) => ({ schema, name, rows, exact })) };
+        return { position, tables: counts.map((table) => ({ ...table, exact, hash: exact ? table.hash : null })) };
       }
     }
+  }
+
+  /** Counting is repeated where commits come in between; hashing takes longer, so it is tried once. */
+  async #readTables(target: CaptureTarget, attempt: number): Promise<(TableCount & { hash: string | null })[]> {
+    if (attempt === 1 && target.hashesTables && this.database.files.size() <= MOST_HASHED) {
+      try {
+        return await this.database.tableHashes(signalOf(target));
+      } catch (error) {
+        target.signal?.throwIfAborted();
+        // Little memory must not keep a backup from being taken; it is the blocks that matter.
+        this.#logger.warn(`contents were not hashed: ${messageOf(error)}`);
+      }
+    }
+    const counts = await this.database.tableCounts(signalOf(target));
+    return counts.map((table) => ({ ...table, hash: null }));
   }
 
   async #storeWal(target: CaptureTarget, descriptor: number | undefined, length: number): Promise<Manifest['wal']> {

@@ -4,6 +4,7 @@ import { messageOf } from '../errors/eider-error.js';
 import { quoteIdentifier as identifier, quoteLiteral as literal } from './catalog-name.js';
 import { checkMemory } from './check-memory.js';
 import type { CheckedTable, CheckReply, CheckTask } from './check-task.js';
+import { tableContentsQuery } from './table-contents.js';
 
 /**
  * Opens a restored file as a disposable process: a corrupt one can take the whole DuckDB instance down with it.
@@ -30,6 +31,7 @@ async function check({ path, catalog }: CheckTask): Promise<CheckReply> {
   const instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: `${memory}B` });
   const connection = await instance.connect();
   await connection.run(`ATTACH ${literal(path)} AS ${identifier(catalog)}`);
+  const version = (await connection.runAndReadAll('SELECT version()')).getRows()[0]?.[0];
   const tables: CheckedTable[] = [];
   for (const { schema, name } of await tablesOf(connection, catalog)) {
     tables.push(await readTable(connection, catalog, schema, name));
@@ -38,7 +40,7 @@ async function check({ path, catalog }: CheckTask): Promise<CheckReply> {
   await connection.run(`DETACH ${identifier(catalog)}`);
   connection.closeSync();
   instance.closeSync();
-  return { ok: true, tables, durationMs: Math.round(performance.now() - started) };
+  return { ok: true, tables, duckdbVersion: String(version), durationMs: Math.round(performance.now() - started) };
 }
 
 async function tablesOf(connection: DuckDBConnection, catalog: string): Promise<{ schema: string; name: string }[]> {
@@ -54,10 +56,7 @@ async function readTable(
   schema: string,
   name: string,
 ): Promise<CheckedTable> {
-  const table = [catalog, schema, name].map(identifier).join('.');
-  const reader = await connection.runAndReadAll(
-    `SELECT count(*)::VARCHAR, coalesce(sum(hash(t)), 0)::VARCHAR FROM ${table} AS t`,
-  );
+  const reader = await connection.runAndReadAll(tableContentsQuery(catalog, schema, name));
   const [rows, hash] = reader.getRows()[0] ?? [];
   return { schema, name, rows: Number(rows), hash: String(hash) };
 }

@@ -8,7 +8,13 @@ export interface CheckTask {
 
 /** What it answers. */
 export type CheckReply =
-  | { readonly ok: true; readonly tables: readonly CheckedTable[]; readonly durationMs: number }
+  | {
+      readonly ok: true;
+      readonly tables: readonly CheckedTable[];
+      /** As `SELECT version()` tells it. */
+      readonly duckdbVersion: string;
+      readonly durationMs: number;
+    }
   | { readonly ok: false; readonly message: string };
 
 /** A table whose every value was read. */

@@ -9,24 +9,34 @@ export interface ExpectedTable {
   readonly name: string;
   readonly rows: number;
   readonly exact: boolean;
+  /** Sum of the hashes of all rows, in decimal; null where it is not known. */
+  readonly hash: string | null;
+}
+
+/** What a restored file should hold. */
+export interface ExpectedContents {
+  readonly tables: readonly ExpectedTable[];
+  /** The DuckDB that hashed them: another one may hash otherwise, so its hashes are not compared. */
+  readonly duckdbVersion: string;
 }
 
 /**
  * Opens a restored file in a process of its own, reads every value, and folds its log.
  *
- * @param expected - tables of the manifest; undefined where there is none
+ * @param expected - undefined where nothing tells
  * @throws EiderError RESTORE_CHECK_FAILED
  */
 export async function checkDatabase(
   task: CheckTask,
-  expected: readonly ExpectedTable[] | undefined,
+  expected: ExpectedContents | undefined,
   signal?: AbortSignal,
-): Promise<readonly CheckedTable[]> {
+): Promise<ExpectedContents> {
   signal?.throwIfAborted();
   const reply = await ask(task, signal);
   if (!reply.ok) throw failed(`it cannot be read: ${reply.message}`);
-  if (expected !== undefined) compareTables(expected, reply.tables);
-  return reply.tables;
+  const { tables, duckdbVersion } = reply;
+  if (expected !== undefined) compareTables(expected, tables, expected.duckdbVersion === duckdbVersion);
+  return { tables: tables.map((table) => ({ ...table, exact: true })), duckdbVersion };
 }
 
 function ask(task: CheckTask, signal: AbortSignal | undefined): Promise<CheckReply> {
@@ -56,15 +66,20 @@ function ask(task: CheckTask, signal: AbortSignal | undefined): Promise<CheckRep
   });
 }
 
-function compareTables(expected: readonly ExpectedTable[], found: readonly CheckedTable[]): void {
+function compareTables(expected: ExpectedContents, found: readonly CheckedTable[], hashesAlike: boolean): void {
   const label = ({ schema, name }: { schema: string; name: string }): string => `${schema}.${name}`;
-  const rows = new Map(found.map((table) => [label(table), table.rows]));
-  for (const table of expected) {
-    const count = rows.get(label(table));
+  const checked = new Map(found.map((table) => [label(table), table]));
+  for (const table of expected.tables) {
     // Counts that were taken while commits came in are no yardstick, and a table may have come or gone with them.
     if (!table.exact) continue;
-    if (count === undefined) throw failed(`the table ${label(table)} is missing`);
-    if (count !== table.rows) throw failed(`the table ${label(table)} has ${count} rows in place of ${table.rows}`);
+    const there = checked.get(label(table));
+    if (there === undefined) throw failed(`the table ${label(table)} is missing`);
+    if (there.rows !== table.rows) {
+      throw failed(`the table ${label(table)} has ${there.rows} rows in place of ${table.rows}`);
+    }
+    if (hashesAlike && table.hash !== null && there.hash !== table.hash) {
+      throw failed(`the table ${label(table)} has other contents than when it was backed up`);
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import { Engine } from './engine.js';
 import { prepareFile } from './prepare-file.js';
 import { isConflict, isFatal } from './query-error.js';
 import { ConnectionSession, type Session } from './session.js';
-import { countTables, type TableCount } from './table-counts.js';
+import { countTables, hashTables, type TableCount, type TableHash } from './table-counts.js';
 import { type UnitOfWork, type WorkKind, WorkRegistry } from './work-registry.js';
 import { WriteGate } from './write-gate.js';
 
@@ -194,6 +194,12 @@ export class DatabaseService {
   async tableCounts(options: Pick<QueryOptions, 'signal'> = {}): Promise<TableCount[]> {
     const { catalog } = this.#open();
     return this.read((session) => countTables(session, catalog), { ...options, timeoutMs: 0 });
+  }
+
+  /** Every table with its exact number of rows and the hash of its contents; reads every value. */
+  async tableHashes(options: Pick<QueryOptions, 'signal'> = {}): Promise<TableHash[]> {
+    const { catalog } = this.#open();
+    return this.read((session) => hashTables(session, catalog), { ...options, timeoutMs: 0 });
   }
 
   #open(): Engine {

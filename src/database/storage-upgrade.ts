@@ -68,10 +68,7 @@ export async function upgradeInPlace(path: string, header: FileHeader, now: Date
     // Reading folds the log, so the copy is read both times: as it was, and upgraded.
     const original = await checkDatabase({ path: copy, catalog }, undefined);
     await upgradeStorage(copy);
-    await checkDatabase(
-      { path: copy, catalog },
-      original.map((table) => ({ ...table, exact: true })),
-    );
+    await checkDatabase({ path: copy, catalog }, original);
     await carryState(path, copy);
     const file = await open(copy, 'r+');
     await file.sync();

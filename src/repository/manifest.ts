@@ -34,6 +34,7 @@ const tableSchema = z.strictObject({
   name: z.string(),
   rows: z.int().nonnegative(),
   exact: z.boolean(),
+  hash: z.string().regex(/^\d+$/).nullable(),
 });
 
 const extentSchema = z.strictObject({ key, sha256, first: z.int().nonnegative(), count: z.int().positive() });

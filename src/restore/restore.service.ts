@@ -11,10 +11,11 @@ import { upgradeStorage } from '../database/storage-upgrade.js';
 import { EiderError } from '../errors/eider-error.js';
 import { writeState } from '../lineage/state-file.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
+import type { Manifest } from '../repository/manifest.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
 import { makeFolder } from '../runtime/sync-folder.js';
-import { checkDatabase } from '../database/database-check.js';
+import { checkDatabase, type ExpectedContents } from '../database/database-check.js';
 import {
   exists,
   nearestFolder,
@@ -292,9 +293,13 @@ export class RestoreService {
 
   async #check(found: FoundBackup, path: string, signal?: AbortSignal): Promise<void> {
     const task = { path, catalog: catalogNameOf(this.database) };
-    await checkDatabase(task, found.kind === 'eider' ? found.manifest.tables : undefined, signal);
+    await checkDatabase(task, found.kind === 'eider' ? contentsOf(found.manifest) : undefined, signal);
     if (found.kind === 'foreign') await upgradeStorage(path);
   }
+}
+
+function contentsOf({ tables, database }: Manifest): ExpectedContents {
+  return { tables, duckdbVersion: database.duckdbVersion };
 }
 
 /** The name by which the user knows a backup. */

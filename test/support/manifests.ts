@@ -31,7 +31,7 @@ export function aManifest(name: string, changes: Partial<Manifest> = {}): Manife
       schemaVersion: 1,
       header: { pack, offset: 0, length: 100, sha256: 'a'.repeat(64) },
     },
-    tables: [{ schema: 'main', name: 'events', rows: 6, exact: true }],
+    tables: [{ schema: 'main', name: 'events', rows: 6, exact: true, hash: null }],
     compression: 'zstd',
     encryption: null,
     packs: [{ key: pack, length: 5_000 }],

@@ -54,6 +54,7 @@ describe('POST /admin/backup', () => {
       name: 'events',
       rows: 6,
       exact: true,
+      hash: expect.stringMatching(/^\d+$/),
     });
     const files = await readdir(service.repository);
     expect(files).toEqual(expect.arrayContaining([`${view.name}.json`, `${view.name}.duckdb.zst`]));

@@ -70,7 +70,7 @@ describe('a proof', () => {
     const bent = {
       ...newest,
       name: 'hesocial-backup-20260101-000009',
-      tables: [{ schema: 'main', name: 'guests', rows: 999, exact: true }],
+      tables: [{ schema: 'main', name: 'guests', rows: 999, exact: true, hash: null }],
     };
     await core.repository.commit(bent);
     const quick = site.core('quick', { R2_VALIDATE_DOWNLOADS: 'false' });
@@ -78,6 +78,36 @@ describe('a proof', () => {
       ok: false,
       why: expect.stringContaining('1000 rows in place of 999'),
     });
+  });
+
+  it('compares the contents of every table with what DuckDB read when the backup was taken', async () => {
+    const [table] = newest.tables;
+    expect(table?.hash).toMatch(/^\d+$/);
+    const bent: Manifest = {
+      ...newest,
+      name: 'hesocial-backup-20260101-000009',
+      tables: newest.tables.map((each) => ({ ...each, hash: `${each.hash}1` })),
+    };
+    await core.repository.commit(bent);
+    expect(await core.proofs.prove(bent)).toMatchObject({
+      ok: false,
+      why: expect.stringContaining('main.guests has other contents than when it was backed up'),
+    });
+    const older: Manifest = {
+      ...bent,
+      name: 'hesocial-backup-20260101-000010',
+      database: { ...bent.database, duckdbVersion: 'v1.5.0' },
+    };
+    await core.repository.commit(older);
+    // Another version may hash otherwise.
+    expect(await core.proofs.prove(older)).toMatchObject({ ok: true });
+  });
+
+  it('of a backup that somebody waited for counts rows only', async () => {
+    await core.write('INSERT INTO guests VALUES (-1)');
+    const hurried = await backUp(core, { trigger: 'shutdown' });
+    expect(hurried.tables).toMatchObject([{ rows: 1_001, exact: true, hash: null }]);
+    expect(await core.proofs.prove(hurried)).toMatchObject({ ok: true });
   });
 
   it('tells nothing of the backup where the store does not answer, or it is given up', async () => {

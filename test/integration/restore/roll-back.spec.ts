@@ -82,7 +82,7 @@ describe('an online restore that fails', () => {
     const bent = {
       ...target,
       name: 'hesocial-manual-20260101-000009',
-      tables: [{ schema: 'main', name: 'guests', rows: 11, exact: true }],
+      tables: [{ schema: 'main', name: 'guests', rows: 11, exact: true, hash: null }],
     };
     await core.repository.commit(bent);
     const found = await core.restores.find({ backup: bent.name });
