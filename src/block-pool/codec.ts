@@ -1,5 +1,6 @@
 import * as zlib from 'node:zlib';
 import { Decoder, Encoder } from '@toondepauw/node-zstd';
+import { sparing } from './sparing-codec.js';
 
 /** How frames are stored. */
 export type Compression = 'zstd' | 'none';
@@ -57,6 +58,6 @@ let zstd: Codec | undefined;
 /** The codec for a compression; one per thread. */
 export function codecOf(compression: Compression): Codec {
   if (compression === 'none') return plain;
-  zstd ??= createZstdCodec();
+  zstd ??= sparing(createZstdCodec());
   return zstd;
 }
