@@ -2,6 +2,14 @@ import { BLOCKS_PER_EXTENT, type Extent } from '../repository/extent.js';
 import type { Frame, Manifest } from '../repository/manifest.js';
 import type { Repository } from '../repository/repository.js';
 
+/** What the base has for a few blocks. */
+export interface BaseBlocks {
+  /** In order; undefined for blocks that it does not have. */
+  readonly frames: readonly (Frame | undefined)[];
+  /** The table that they are in; undefined for the headers, and behind the last one. */
+  readonly table: (Pick<Extent, 'by'> & { readonly count: number }) | undefined;
+}
+
 /** A backup that the next one builds on: blocks that are still the same are not stored again. */
 export class BaseBackup {
   #index = -1;
@@ -13,11 +21,11 @@ export class BaseBackup {
   ) {}
 
   /**
-   * The frames of consecutive blocks of one extent; undefined for blocks that it does not have. One extent is in memory.
+   * The frames of consecutive blocks of one extent. One extent is in memory.
    *
    * @throws EiderError EXTENT_CORRUPT, BACKUP_DAMAGED
    */
-  async frames(first: number, count: number): Promise<(Frame | undefined)[]> {
+  async blocks(first: number, count: number): Promise<BaseBlocks> {
     const index = Math.floor(first / BLOCKS_PER_EXTENT);
     if (index !== this.#index) {
       this.#index = index;
@@ -25,9 +33,12 @@ export class BaseBackup {
       // It is seen by whoever awaits it.
       this.#extent.catch(() => {});
     }
-    const frames = (await this.#extent)?.frames ?? [];
+    const extent = await this.#extent;
     const start = first - index * BLOCKS_PER_EXTENT;
-    return Array.from({ length: count }, (_, offset) => frames[start + offset]);
+    return {
+      frames: Array.from({ length: count }, (_, offset) => extent?.frames[start + offset]),
+      table: extent === undefined ? undefined : { by: extent.by, count: extent.frames.length },
+    };
   }
 
   /** Bytes of its packs that it still uses. Reads every extent. */

@@ -172,14 +172,14 @@ export class ImageCapture {
     const extents: ExtentReference[] = [];
     let tables = 0;
     let tablesAdded = 0;
-    const onExtent = async (extent: StoredExtent): Promise<void> => {
+    const onExtent = async (extent: StoredExtent, ofBase: boolean): Promise<void> => {
       const { sha256, first, count, body } = extent;
       extents.push({ key: extent.key, sha256, first, count });
       tables += body.byteLength;
-      tablesAdded += await abortable(this.repository.extents.put(extent), target.signal);
+      tablesAdded += await abortable(this.repository.extents.put(extent, ofBase), target.signal);
     };
     const source = { descriptor: this.database.files.mainDescriptor(), size };
-    const pack = { key, compression, base, onExtent, signal: target.signal };
+    const pack = { key, name, compression, base, onExtent, signal: target.signal };
     const stream = packStream(this.pool, source, pack, contents, (bytes) => progress.advance(bytes));
     // The store may never answer, and a backup that is given up must end all the same.
     const chunks = await abortable(unlessEmpty(stream), target.signal);

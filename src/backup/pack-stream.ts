@@ -6,10 +6,12 @@ import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import type { Compression } from '../block-pool/codec.js';
 import { BLOCKS_PER_EXTENT, storeExtent, type StoredExtent } from '../repository/extent.js';
 import type { Frame } from '../repository/manifest.js';
-import type { BaseBackup } from './base-backup.js';
+import type { BaseBackup, BaseBlocks } from './base-backup.js';
 
 /** Blocks that one task reads: 4 MiB, large enough to hide the hand-over, small enough to keep memory low. */
 const BLOCKS_PER_TASK = 16;
+
+const NO_BLOCKS: BaseBlocks = { frames: [], table: undefined };
 
 /** What became of the file's blocks, known once the stream has ended. */
 export interface PackContents {
@@ -26,13 +28,15 @@ export interface PackContents {
 /** The pack to make. */
 export interface PackTarget {
   readonly key: string;
+  /** The backup, which new block tables name. */
+  readonly name: string;
   readonly compression: Compression;
   /** Blocks that this backup has already are not stored again. */
   readonly base: BaseBackup | undefined;
   /** Ends the reading of the file. */
   readonly signal: AbortSignal | undefined;
-  /** Takes the block tables, in order, each when its last block was read. */
-  readonly onExtent: (extent: StoredExtent) => Promise<void>;
+  /** Takes the block tables, in order, each when its last block was read; `ofBase` where it is the base's own. */
+  readonly onExtent: (extent: StoredExtent, ofBase: boolean) => Promise<void>;
 }
 
 /** The file to pack, through the descriptor that is kept open. */
@@ -53,31 +57,32 @@ export interface PackSource {
 export async function* packStream(
   pool: BlockPool,
   source: PackSource,
-  { key, compression, base, onExtent, signal }: PackTarget,
+  { key, name, compression, base, onExtent, signal }: PackTarget,
   contents: PackContents,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Buffer, void, void> {
   const memory = new FrameMemory({ count: BLOCKS_PER_TASK, size: BLOCK_SIZE });
   const encode = async (ranges: readonly FileRange[]): Promise<EncodedFrames> => {
     signal?.throwIfAborted();
-    const known = base === undefined ? [] : await framesOf(base, ranges);
+    const known = base === undefined ? NO_BLOCKS : await blocksOf(base, ranges);
     const target = memory.take();
-    const hashes = known.map((frame) => frame?.sha256);
+    const hashes = known.frames.map((frame) => frame?.sha256);
     const result = await pool.encode({ descriptor: source.descriptor, ranges, compression, target, known: hashes });
     return { ...result, target, known, read: ranges.reduce((sum, { length }) => sum + length, 0) };
   };
-  const extents = new ExtentBuilder(onExtent);
+  const extents = new ExtentBuilder(name, onExtent);
   const header = [{ offset: 0, length: HEADERS_SIZE }];
   for await (const encoded of inOrder(startingWith(header, blockRanges(source.size)), pool.threads + 1, encode)) {
     for (const [index, { sha256, length }] of encoded.ranges.entries()) {
       const added = { pack: key, offset: contents.length, length, sha256 };
       // No frame is empty: that one was known.
-      const frame = length > 0 ? added : (encoded.known[index] ?? added);
+      const kept = length > 0 ? undefined : encoded.known.frames[index];
+      const frame = kept ?? added;
       contents.length += length;
       contents.used += frame.length;
       contents.packs.add(frame.pack);
       if (contents.header === undefined) contents.header = frame;
-      else await extents.add(frame);
+      else await extents.add(frame, kept === undefined ? undefined : encoded.known.table);
     }
     if (encoded.length > 0) yield Buffer.from(encoded.target, 0, encoded.length);
     memory.give(encoded.target);
@@ -89,15 +94,15 @@ export async function* packStream(
 /** Frames of one task, and the bytes of the file that they hold. */
 interface EncodedFrames extends EncodeResult {
   readonly target: SharedArrayBuffer;
-  readonly known: readonly (Frame | undefined)[];
+  readonly known: BaseBlocks;
   readonly read: number;
 }
 
 /** What the base has for these ranges of the file: the headers, or blocks of one extent. */
-async function framesOf(base: BaseBackup, ranges: readonly FileRange[]): Promise<readonly (Frame | undefined)[]> {
+async function blocksOf(base: BaseBackup, ranges: readonly FileRange[]): Promise<BaseBlocks> {
   const offset = ranges[0]?.offset ?? 0;
-  if (offset < HEADERS_SIZE) return [base.manifest.database.header];
-  return base.frames((offset - HEADERS_SIZE) / BLOCK_SIZE, ranges.length);
+  if (offset < HEADERS_SIZE) return { frames: [base.manifest.database.header], table: undefined };
+  return base.blocks((offset - HEADERS_SIZE) / BLOCK_SIZE, ranges.length);
 }
 
 function* startingWith<T>(first: T, rest: Iterable<T>): Generator<T, void, void> {
@@ -121,18 +126,30 @@ export function* blockRanges(size: number): Generator<FileRange[], void, void> {
 class ExtentBuilder {
   #frames: Frame[] = [];
   #first = 0;
+  #table: BaseBlocks['table'];
+  #changed = false;
 
-  constructor(private readonly onExtent: (extent: StoredExtent) => Promise<void>) {}
+  constructor(
+    private readonly name: string,
+    private readonly onExtent: PackTarget['onExtent'],
+  ) {}
 
-  async add(frame: Frame): Promise<void> {
+  /** @param table - the table of the base that has this frame in this place */
+  async add(frame: Frame, table: BaseBlocks['table']): Promise<void> {
     this.#frames.push(frame);
+    this.#table = table;
+    this.#changed ||= table === undefined;
     if (this.#frames.length === BLOCKS_PER_EXTENT) await this.end();
   }
 
   async end(): Promise<void> {
     if (this.#frames.length === 0) return;
-    await this.onExtent(storeExtent({ first: this.#first, frames: this.#frames }));
-    this.#first += this.#frames.length;
+    const [first, frames] = [this.#first, this.#frames];
+    // One that equals only a part of the base's is new, too.
+    const same = this.#changed || this.#table?.count !== frames.length ? undefined : this.#table;
+    this.#first += frames.length;
     this.#frames = [];
+    this.#changed = false;
+    await this.onExtent(storeExtent({ first, by: same?.by ?? this.name, frames }), same !== undefined);
   }
 }

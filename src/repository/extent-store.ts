@@ -5,25 +5,24 @@ import { decodeExtent, type Extent, type StoredExtent } from './extent.js';
 import type { ExtentCache } from './extent-cache.js';
 import type { ExtentReference, Manifest } from './manifest.js';
 
-/** Objects younger than this are not removed by retention while a backup takes less than half a day, ms. */
-const REFRESH_MS = 12 * 3_600_000;
-
 /** The block tables of a repository: in the store, and those of the newest backup in a cache, too. */
 export class ExtentStore {
   constructor(
     private readonly store: ObjectStore,
-    private readonly now: () => Date,
     private readonly cache: ExtentCache | undefined,
   ) {}
 
-  /** Stores an extent, unless it is there; the bytes that were added. */
-  async put({ key, sha256, body }: StoredExtent): Promise<number> {
+  /**
+   * Stores an extent; one of the base only where it is not there any more, or was cut. The bytes that were added.
+   *
+   * A new one is of this backup alone, so that retention never removes what is stored here; one of the base stays for the
+   * base, which the backup has reserved.
+   */
+  async put({ key, sha256, body }: StoredExtent, ofBase: boolean): Promise<number> {
     await this.cache?.write(sha256, body);
-    const found = await this.store.head(key);
-    const isNew = found?.size !== body.byteLength;
-    // One that no backup needs may be about to be removed, since it is old: it is made young again.
-    if (isNew || this.now().getTime() - found.modifiedAt.getTime() > REFRESH_MS) await this.store.put(key, body);
-    return isNew ? body.byteLength : 0;
+    if (ofBase && (await this.store.head(key))?.size === body.byteLength) return 0;
+    await this.store.put(key, body);
+    return body.byteLength;
   }
 
   /** The block tables of a backup, in order, from the store, each checked. Throws EXTENT_CORRUPT, BACKUP_DAMAGED. */

@@ -4,6 +4,7 @@ import { decodeExtent, encodeExtent, extentHash, storeExtent } from './extent.js
 
 const extent = {
   first: 4096,
+  by: 'hesocial-backup-20260101-000000',
   frames: [
     { pack: 'a.duckdb.zst', offset: 0, length: 10, sha256: '1'.repeat(64) },
     { pack: 'b.blocks.zst', offset: 0, length: 20, sha256: '2'.repeat(64) },
@@ -21,6 +22,10 @@ describe('an extent', () => {
     const stored = storeExtent(extent);
     expect(stored.key).toBe(`extents/${stored.sha256}.jsonl.zst`);
     expect(extentHash(Buffer.from(codecOf('zstd').decode(stored.body)))).toBe(stored.sha256);
+  });
+
+  it('of another backup is another one, though it says the same', () => {
+    expect(storeExtent({ ...extent, by: 'hesocial-backup-20260101-000001' }).key).not.toBe(storeExtent(extent).key);
   });
 
   it('is refused when a byte of it changed', () => {

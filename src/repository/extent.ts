@@ -12,6 +12,8 @@ export const BLOCKS_PER_EXTENT = 4096;
 export interface Extent {
   /** Number of the first block. */
   readonly first: number;
+  /** The backup that stored the table first: no two backups make the same one, whatever they hold. */
+  readonly by: string;
   /** One frame per block, in order. */
   readonly frames: readonly Frame[];
 }
@@ -20,6 +22,7 @@ const headSchema = z.strictObject({
   format: z.literal(1),
   first: z.int().nonnegative(),
   count: z.int().positive().max(BLOCKS_PER_EXTENT),
+  by: z.string().min(1),
   packs: z.array(z.string()).min(1),
 });
 const lineSchema = z.tuple([
@@ -30,13 +33,13 @@ const lineSchema = z.tuple([
 ]);
 
 /**
- * The text of an extent: a head line `{format, first, count, packs}`, then a line per block
+ * The text of an extent: a head line `{format, first, count, by, packs}`, then a line per block
  * `[index of its pack, offset, length, "SHA-256 of the block"]`.
  */
 export function encodeExtent(extent: Extent): Buffer {
   const packs = [...new Set(extent.frames.map((frame) => frame.pack))];
   const index = new Map(packs.map((pack, position) => [pack, position]));
-  const head = { format: 1, first: extent.first, count: extent.frames.length, packs };
+  const head = { format: 1, first: extent.first, count: extent.frames.length, by: extent.by, packs };
   const lines = extent.frames.map(({ pack, offset, length, sha256 }) =>
     JSON.stringify([index.get(pack), offset, length, sha256]),
   );
@@ -87,5 +90,5 @@ export function decodeExtent(text: Buffer, expectedSha256: string): Extent {
     if (pack === undefined) throw damaged(`names pack ${packIndex}, which it does not list`);
     return { pack, offset, length, sha256 };
   });
-  return { first: head.first, frames };
+  return { first: head.first, by: head.by, frames };
 }

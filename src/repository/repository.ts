@@ -56,7 +56,7 @@ export class Repository {
     private readonly now: () => Date = () => new Date(),
     cache?: ExtentCache,
   ) {
-    this.extents = new ExtentStore(store, now, cache);
+    this.extents = new ExtentStore(store, cache);
   }
 
   /** repository.json, or undefined where nothing was ever written. Throws when it belongs to somebody else. */

@@ -8,6 +8,7 @@ import { BLOCK_SIZE, HEADERS_SIZE } from '../../../src/duckdb-format/layout.js';
 import { FilesystemObjectStore } from '../../../src/object-store/filesystem/filesystem-object-store.js';
 import { BLOCKS_PER_EXTENT } from '../../../src/repository/extent.js';
 import type { ExtentReference } from '../../../src/repository/manifest.js';
+import { backupNameOf } from '../../../src/repository/keys.js';
 import { Repository } from '../../../src/repository/repository.js';
 import { temporaryFolder } from '../../support/core.js';
 import { aManifest } from '../../support/manifests.js';
@@ -37,17 +38,17 @@ afterEach(async () => {
 async function pack(key: string, base?: BaseBackup, blocks = BLOCKS) {
   const contents: PackContents = { length: 0, used: 0, header: undefined, packs: new Set() };
   const extents: ExtentReference[] = [];
-  const onExtent = async (extent: ExtentReference & { body: Buffer }): Promise<void> => {
+  const onExtent = async (extent: ExtentReference & { body: Buffer }, ofBase: boolean): Promise<void> => {
     const { body: _, ...reference } = extent;
     extents.push(reference);
-    await repository.extents.put(extent);
+    await repository.extents.put(extent, ofBase);
   };
   const source = { descriptor: file.fd, size: HEADERS_SIZE + blocks * BLOCK_SIZE };
   let bytes = 0;
   const stream = packStream(
     pool,
     source,
-    { key, compression: 'zstd', base, onExtent, signal: undefined },
+    { key, name: backupNameOf(key), compression: 'zstd', base, onExtent, signal: undefined },
     contents,
     () => {},
   );
@@ -91,5 +92,11 @@ describe('a file of more than one extent', () => {
     const shorter = await pack('shorter.blocks.zst', base, BLOCKS_PER_EXTENT - 1);
     expect(shorter.extents.map(({ count }) => count)).toEqual([BLOCKS_PER_EXTENT - 1]);
     expect(shorter.contents.length).toBe(0);
+    // It equals the beginning of the base's: a table of its own all the same, which goes when this backup goes.
+    const [table] = shorter.extents;
+    expect(await repository.extents.cached({ ...manifest, extents: shorter.extents }, 0)).toMatchObject({
+      by: 'shorter',
+    });
+    expect((await pack('again.blocks.zst', base, BLOCKS_PER_EXTENT - 1)).extents[0]?.key).not.toBe(table?.key);
   });
 });
