@@ -2,12 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { EiderError } from '../errors/eider-error.js';
 import type { ForeignBackup, Listing } from '../repository/listing.js';
 import type { Manifest, Trigger } from '../repository/manifest.js';
-import type { Note } from '../repository/note.js';
+import type { Note, Verdict } from '../repository/note.js';
 import { Repository } from '../repository/repository.js';
 import { ownBackup } from './own-backup.js';
 
 /** A backup as the API and the command line show it: its manifest, with label and pin as they are now. */
-export type BackupView = Manifest & { readonly source: 'eider' };
+export interface BackupView extends Manifest {
+  readonly source: 'eider';
+  /** What its last check showed; null before the first. */
+  readonly verified: Verdict | null;
+}
 
 /** A database file without a manifest: only its size and time are known. */
 export interface ForeignBackupView {
@@ -61,7 +65,7 @@ export class BackupCatalog {
     if (query.cursor !== undefined && start === 0) {
       throw new EiderError('REQUEST_INVALID', `The cursor ${JSON.stringify(query.cursor)} names no backup.`);
     }
-    const notes = await this.repository.notes();
+    const notes = await this.repository.notes.all();
     const limit = query.limit ?? 50;
     const backups: AnyBackupView[] = [];
     for (const [index, entry] of entries.entries()) {
@@ -78,7 +82,7 @@ export class BackupCatalog {
   async show(text: string): Promise<BackupView | ForeignBackupView> {
     const found = await this.repository.find(text);
     if (found.kind === 'foreign') return foreignView(found.foreign);
-    return withNote(found.manifest, (await this.repository.notes()).get(found.manifest.name));
+    return viewOf(found.manifest, await this.repository.notes.of(found.manifest.name));
   }
 
   /**
@@ -92,21 +96,19 @@ export class BackupCatalog {
   ): Promise<BackupView> {
     const without = ': it can be given no label and no pin, and is never removed by Eider.';
     const manifest = await ownBackup(this.repository, text, without);
-    const { name } = manifest;
-    const current = (await this.repository.notes()).get(name) ?? manifest;
-    const note: Note = {
-      label: change.label === undefined ? current.label : change.label,
-      pinned: change.pinned ?? current.pinned,
-    };
     await this.repository.claim();
-    await this.repository.putNote(name, note);
-    return withNote(manifest, note);
+    const note = await this.repository.notes.change(manifest, (before) => ({
+      ...before,
+      label: change.label === undefined ? before.label : change.label,
+      pinned: change.pinned ?? before.pinned,
+    }));
+    return viewOf(manifest, note);
   }
 
   async #view(entry: Entry, notes: ReadonlyMap<string, Note>): Promise<AnyBackupView> {
     if (entry.foreign !== undefined) return foreignView(entry.foreign);
     try {
-      return withNote(await this.repository.manifest(entry.name), notes.get(entry.name));
+      return viewOf(await this.repository.manifest(entry.name), notes.get(entry.name));
     } catch (error) {
       if (!(error instanceof EiderError) || !DAMAGE.has(error.code)) throw error;
       const { code, message } = error;
@@ -131,8 +133,9 @@ function entriesOf(listing: Listing): Entry[] {
   return [...own, ...foreign].toSorted((a, b) => b.time.getTime() - a.time.getTime());
 }
 
-function withNote(manifest: Manifest, note: Note | undefined): BackupView {
-  return { source: 'eider', ...manifest, ...note };
+/** A backup with what became known of it later. */
+export function viewOf(manifest: Manifest, note?: Note): BackupView {
+  return { source: 'eider', ...manifest, verified: null, ...note };
 }
 
 function foreignView({ name, encoding, createdAt, size }: ForeignBackup): ForeignBackupView {

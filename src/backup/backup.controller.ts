@@ -10,7 +10,7 @@ import { OperationsService } from '../operations/operations.service.js';
 import { answerOperation } from '../operations/respond-async.js';
 import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
 import { type BackupBody, backupBodySchema, backupViewSchema } from './backup.schemas.js';
-import type { BackupView } from './backup-catalog.js';
+import { type BackupView, viewOf } from './backup-catalog.js';
 import { BackupService } from './backup.service.js';
 
 /** Takes backups. */
@@ -49,7 +49,7 @@ export class BackupController {
     const started = this.operations.start('backup', async (progress, signal) => {
       const { manifest } = await this.backups.create({ trigger: 'manual', ...body }, progress, signal);
       auditNote(request, { backup: manifest.name });
-      return { source: 'eider' as const, ...manifest };
+      return viewOf(manifest);
     });
     return answerOperation(request, response, started);
   }

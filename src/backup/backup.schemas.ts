@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { VERIFY_MODES } from './verify.service.js';
 import { manifestSchema, TRIGGERS } from '../repository/manifest.js';
+import { VERIFY_MODES, verdictSchema } from '../repository/note.js';
 
 const label = z.string().trim().min(1).max(200).describe('For people; up to 200 characters. A labelled backup stays.');
 const pinned = z.boolean().describe('A pinned backup is never removed.');
@@ -39,7 +39,12 @@ export type ListQuery = z.infer<typeof listQuerySchema>;
 export const backupNameSchema = z.string().min(1).max(200).describe('Name of a backup, or of its pack in the bucket.');
 
 /** A backup of Eider's own: its manifest, with label and pin as they are now. */
-export const backupViewSchema = manifestSchema.extend({ source: z.literal('eider') });
+export const backupViewSchema = manifestSchema.extend({
+  source: z.literal('eider'),
+  verified: verdictSchema
+    .nullable()
+    .describe('What its last check showed (`quick` where that failed, `full`, `restore`); null before the first.'),
+});
 
 const foreignViewSchema = z.object({
   source: z.literal('foreign').describe('A database file without a manifest, put there by hand or by another tool.'),

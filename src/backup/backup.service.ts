@@ -70,6 +70,15 @@ export class BackupService {
     this.#distrusted = name;
   }
 
+  /** Distrusts a backup that failed its last check, here or on another host. What cannot be read is left for later. */
+  async lookAtVerdict(name: string): Promise<void> {
+    try {
+      if ((await this.repository.notes.of(name))?.verified?.ok === false) this.distrust(name);
+    } catch (error) {
+      this.#logger.warn(`what the last check of ${name} showed could not be read: ${messageOf(error)}`);
+    }
+  }
+
   /** Whether a backup was found that cannot be restored, and no full one was taken since. */
   get mustBeFull(): boolean {
     return this.#distrusted !== undefined;
@@ -168,6 +177,8 @@ export class BackupService {
     await this.#untilGivenUp(this.repository.claim());
     const listing = await this.#untilGivenUp(this.repository.list());
     await this.#untilGivenUp(this.#yieldToNewerWriter(listing));
+    const newest = await this.#untilGivenUp(this.repository.newestName(listing.backups));
+    if (newest !== undefined) await this.#untilGivenUp(this.lookAtVerdict(newest));
     const { head } = this.lineage.state;
     const mayStay = request.onlyIfChanged === true && head !== null && !this.mustBeFull;
     if (mayStay && !(await this.hasUnsavedChanges())) {

@@ -55,7 +55,10 @@ export class BackupsController {
     return this.catalog.annotate(name, body);
   }
 
-  @ApiOperation({ summary: 'Removes a backup, unless it is the last good one, pinned, or needed by another' })
+  @ApiOperation({
+    summary: 'Removes a backup, unless it is the newest good or the last proven one, pinned, in use, or being read',
+    description: 'It leaves the list at once; its room is free a day later.',
+  })
   @ApiNoContentResponse()
   @ApiProblems('REQUEST_INVALID', 'BACKUP_NOT_FOUND', 'BACKUP_IN_USE', 'MANIFEST_CORRUPT')
   @RequireRole('admin')

@@ -1,40 +1,74 @@
+import { inOrder } from '../block-pool/in-order.js';
 import { isEiderError } from '../errors/eider-error.js';
-import { blocksKey, fullPackKey, noteKey, walKey } from '../repository/keys.js';
+import { manifestKey, nameBelow, noteKey, ownerOf, PENDING_PREFIX } from '../repository/keys.js';
+import { type Manifest, objectsOf } from '../repository/manifest.js';
 import type { Repository } from '../repository/repository.js';
+import { REQUESTS_AT_ONCE } from './retention-inventory.js';
+import type { ObjectDecision } from './retention-objects.js';
 
 /** Deletes what a plan names, and remembers what was deleted and what the credentials would not allow. */
 export class RepositorySweep {
   readonly removed: string[] = [];
   readonly denied: string[] = [];
 
-  /** @param present - keys that the listing showed at the top of the repository */
+  /** @param signal - on abort nothing more is begun */
   constructor(
     private readonly repository: Repository,
-    private readonly present: ReadonlyMap<string, unknown>,
+    private readonly signal?: AbortSignal,
   ) {}
 
-  /** Ends a backup: its manifest goes before its parts, so that it is never listed with parts missing. */
-  async retire(name: string): Promise<boolean> {
-    const retired = await this.#attempt(`${name}.json`, () => this.repository.retire(name));
-    if (retired) await this.object(noteKey(name));
-    return retired;
+  /** The first phase: backups end. Their manifests go, and the notes of them; their parts stay for a while. */
+  async retireAll(manifests: readonly Manifest[], notes: ReadonlyMap<string, unknown>): Promise<void> {
+    await this.#each(manifests, async (manifest) => {
+      const { name } = manifest;
+      if ((await this.retire(name, manifest)) && notes.has(name)) await this.object(noteKey(name));
+    });
   }
 
-  /** Packs and logs of a name that is no backup, except what others need; then its reservation. */
-  async remains(name: string, needed: ReadonlySet<string>): Promise<void> {
-    const keys = [true, false].flatMap((compressed) =>
-      [walKey, fullPackKey, blocksKey].map((key) => key(name, compressed)),
+  /** Ends one backup, whose manifest may be damaged. */
+  async retire(name: string, manifest: Manifest | undefined): Promise<boolean> {
+    const objects = manifest === undefined ? undefined : objectsOf(manifest);
+    return this.#attempt(manifestKey(name), () => this.repository.retire(name, objects));
+  }
+
+  /** The second phase: objects that nobody needs any more. The marker of a name goes when everything of that name is gone. */
+  async clear(going: readonly ObjectDecision[]): Promise<void> {
+    const isMarker = ({ key }: ObjectDecision): boolean => nameBelow(PENDING_PREFIX, key) !== undefined;
+    // A backup that took more than a day can have been completed a moment ago: the next run knows what it needs.
+    if (await this.#anyCompleted(going.filter(isMarker))) return;
+    const spared = new Set<string>();
+    await this.#each(
+      going.filter((object) => !isMarker(object)),
+      async ({ key }) => {
+        const owner = ownerOf(key) ?? '';
+        if (!(await this.object(key))) spared.add(owner);
+      },
     );
-    let gone = true;
-    for (const key of keys.filter((candidate) => this.present.has(candidate))) {
-      gone = !needed.has(key) && (await this.object(key)) && gone;
-    }
-    if (gone) await this.#attempt(`pending/${name}.json`, () => this.repository.release(name));
+    await this.#each(going.filter(isMarker), async ({ key, for: name }) => {
+      if (!spared.has(name ?? '')) await this.object(key);
+    });
+  }
+
+  async #anyCompleted(markers: readonly ObjectDecision[]): Promise<boolean> {
+    let completed = false;
+    const remains = markers.filter(({ reason }) => reason === 'remains');
+    await this.#each(remains, async ({ for: name = '' }) => {
+      if (await this.repository.exists(name)) completed = true;
+    });
+    return completed;
   }
 
   /** One object; one that is not there counts as deleted. */
   async object(key: string): Promise<boolean> {
     return this.#attempt(key, () => this.repository.store.delete(key));
+  }
+
+  async #each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+    const run = async (item: T): Promise<void> => {
+      this.signal?.throwIfAborted();
+      await work(item);
+    };
+    for await (const _ of inOrder(items, REQUESTS_AT_ONCE, run));
   }
 
   async #attempt(key: string, remove: () => Promise<void>): Promise<boolean> {

@@ -2,12 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { aManifest } from '../../test/support/manifests.js';
 import { formatBackupName } from '../repository/backup-name.js';
-import { type Manifest, objectsOf } from '../repository/manifest.js';
-import { planRetention, type RetentionCandidate, type RetentionRules } from './retention-plan.js';
+import type { Manifest } from '../repository/manifest.js';
+import type { Verdict } from '../repository/note.js';
+import { decideBackups, type RetentionCandidate, type RetentionRules } from './retention-plan.js';
 
 const DAY = 86_400_000;
 const NOW = new Date('2026-03-01T00:00:00Z');
-const RULES: RetentionRules = { keepMs: 30 * DAY, keepAllMs: 30 * DAY, graceMs: DAY };
+const RULES: RetentionRules = { keepMs: 30 * DAY, keepAllMs: 30 * DAY };
 
 const nameOf = (ageDays: number): string =>
   formatBackupName({ stem: 'hesocial-backup', time: new Date(NOW.getTime() - ageDays * DAY), ordinal: 1 });
@@ -41,13 +42,13 @@ const candidate = ({
   return { manifest, pinned, label };
 };
 const plan = (sketches: readonly Sketch[], rules: RetentionRules = RULES) =>
-  planRetention(sketches.map(candidate), [], [], rules, NOW);
+  decideBackups(sketches.map(candidate), rules, NOW);
 const reasons = (sketches: readonly Sketch[], rules?: RetentionRules) =>
-  plan(sketches, rules).backups.map(({ reason }) => reason);
+  plan(sketches, rules).map(({ reason }) => reason);
 
 describe('retention', () => {
   it('of nothing removes nothing', () => {
-    expect(planRetention([], [], [], RULES, NOW)).toEqual({ backups: [], remains: [], extents: [], needed: new Set() });
+    expect(decideBackups([], RULES, NOW)).toEqual([]);
   });
 
   it('removes what is older than it was told, and keeps what is exactly as old', () => {
@@ -67,8 +68,8 @@ describe('retention', () => {
     const named = candidate({ age });
     const createdAt = new Date(NOW.getTime() - createdDaysAgo * 86_400_000).toISOString();
     const manifest: Manifest = { ...named.manifest, createdAt };
-    const plan = planRetention([candidate({ age: -11 }), { ...named, manifest }], [], [], RULES, NOW);
-    expect(plan.backups[1]?.keep).toBe(keep);
+    const decided = decideBackups([candidate({ age: -11 }), { ...named, manifest }], RULES, NOW);
+    expect(decided[1]?.keep).toBe(keep);
   });
 
   it('keeps the newest of each day behind the time for which it keeps all', () => {
@@ -99,7 +100,7 @@ describe('retention', () => {
       { age: 2.4 },
     ].map(candidate);
     const all = [newest!, fork!, { ...broken!, incomplete: true }, good!, older!];
-    expect(planRetention(all, [], [], rules, NOW).backups.map(({ reason }) => reason)).toEqual([
+    expect(decideBackups(all, rules, NOW).map(({ reason }) => reason)).toEqual([
       'newest',
       'daily',
       'thinned',
@@ -120,8 +121,12 @@ describe('retention', () => {
   it('never removes the newest backup that is whole, behind those that lack an object', () => {
     const [first, ...rest] = [{ age: 100 }, { age: 200 }, { age: 300 }, { age: 400 }].map(candidate);
     const all = [...(first === undefined ? [] : [{ ...first, incomplete: true }]), ...rest];
-    const { backups } = planRetention(all, [], [], RULES, NOW);
-    expect(backups.map(({ reason }) => reason)).toEqual(['newest', 'newest', 'expired', 'expired']);
+    expect(decideBackups(all, RULES, NOW).map(({ reason }) => reason)).toEqual([
+      'newest',
+      'newest',
+      'expired',
+      'expired',
+    ]);
   });
 
   it('never removes pinned and labelled ones', () => {
@@ -133,52 +138,58 @@ describe('retention', () => {
   it('goes by the note, not by the manifest, for pin and label', () => {
     const unpinned = candidate({ age: 100 });
     const manifest: Manifest = { ...unpinned.manifest, pinned: true, label: 'once' };
-    expect(planRetention([candidate({ age: 0 }), { ...unpinned, manifest }], [], [], RULES, NOW).backups[1]?.keep).toBe(
-      false,
-    );
+    expect(decideBackups([candidate({ age: 0 }), { ...unpinned, manifest }], RULES, NOW)[1]?.keep).toBe(false);
   });
 
-  it('keeps every backup where it is turned off, and still clears remains away', () => {
-    const sketches = [{ age: 0 }, { age: 5_000 }];
-    const rules = { ...RULES, keepMs: undefined };
-    expect(reasons(sketches, rules)).toEqual(['newest', 'retention-off']);
-    const old = [{ name: nameOf(10), modifiedAt: new Date(NOW.getTime() - 2 * DAY) }];
-    expect(planRetention(sketches.map(candidate), [], old, rules, NOW).remains).toEqual([nameOf(10)]);
+  it('keeps every backup where it is turned off', () => {
+    expect(reasons([{ age: 0 }, { age: 5_000 }], { ...RULES, keepMs: undefined })).toEqual(['newest', 'retention-off']);
   });
 
-  it('tells every object that a backup which stays needs, of removed ones as well', () => {
-    const { needed, backups } = plan([
-      { age: 0, needs: [50], extents: ['a'] },
-      { age: 50, extents: ['c'] },
-    ]);
-    expect(backups[1]).toMatchObject({ keep: false });
-    expect([...needed].toSorted()).toEqual(
-      [`${nameOf(0)}.duckdb.zst`, `${nameOf(50)}.duckdb.zst`, extentOf('a')].toSorted(),
-    );
+  describe('of backups that were checked', () => {
+    const verdict = (mode: Verdict['mode'], ok = true): Verdict => ({
+      at: NOW.toISOString(),
+      mode,
+      ok,
+      why: ok ? null : 'its pack is cut',
+    });
+    const decided = (verdicts: readonly (Verdict | null)[], forks: readonly number[] = []) =>
+      decideBackups(
+        verdicts.map((verified, index) => ({
+          ...candidate({ age: 100 + index, fork: forks.includes(index) }),
+          verified,
+        })),
+        RULES,
+        NOW,
+      ).map(({ reason }) => reason);
+
+    it('never removes the newest one that was restored on trial, and lets those before it go', () => {
+      const verdicts = [null, verdict('full'), verdict('restore'), verdict('restore')];
+      expect(decided(verdicts)).toEqual(['newest', 'expired', 'proven', 'expired']);
+    });
+
+    it('never removes the newest one that did not fail: one that failed is not good', () => {
+      for (const mode of ['quick', 'full', 'restore'] as const) {
+        expect(decided([verdict(mode, false), null, null])).toEqual(['newest', 'newest', 'expired']);
+      }
+    });
+
+    it('keeps the newest proven one of the main history, whatever forks were proven', () => {
+      const verdicts = [null, verdict('restore'), verdict('restore')];
+      expect(decided(verdicts, [1])).toEqual(['newest', 'proven', 'proven']);
+    });
+
+    it('takes one that lacks an object now for proven no more', () => {
+      const [newest, broken, older] = [{ age: 0 }, { age: 100 }, { age: 101 }].map(candidate);
+      const verified = verdict('restore');
+      const all = [newest!, { ...broken!, verified, incomplete: true }, { ...older!, verified }];
+      expect(decideBackups(all, RULES, NOW).map(({ reason }) => reason)).toEqual(['newest', 'expired', 'proven']);
+    });
   });
 
-  it('removes tables that no backup which stays needs, once no backup under way can', () => {
-    const at = (days: number) => new Date(NOW.getTime() - days * DAY);
-    const extents = [
-      { name: extentOf('a'), modifiedAt: at(50) },
-      { name: extentOf('b'), modifiedAt: at(50) },
-      { name: extentOf('c'), modifiedAt: at(1.001) },
-      { name: extentOf('d'), modifiedAt: at(1) },
-    ];
-    const backups = [candidate({ age: 0, extents: ['a'] }), candidate({ age: 50, extents: ['b'] })];
-    expect(planRetention(backups, extents, [], RULES, NOW).extents).toEqual([extentOf('b'), extentOf('c')]);
-  });
-
-  it('removes what an unfinished backup left, once it cannot be under way, and never what is listed', () => {
-    const at = (days: number) => new Date(NOW.getTime() - days * DAY);
-    const pending = [
-      { name: nameOf(3), modifiedAt: at(3) },
-      { name: nameOf(0.5), modifiedAt: at(0.5) },
-      { name: nameOf(5), modifiedAt: at(5) },
-    ];
-    expect(planRetention([candidate({ age: 0 }), candidate({ age: 5 })], [], pending, RULES, NOW).remains).toEqual([
-      nameOf(3),
-    ]);
+  it('keeps what a backup under way builds on, and what somebody reads', () => {
+    const [newest, base, read] = [{ age: 0 }, { age: 100 }, { age: 101 }].map(candidate);
+    const all = [newest!, { ...base!, inUse: true }, { ...read!, held: true }];
+    expect(decideBackups(all, RULES, NOW).map(({ reason }) => reason)).toEqual(['newest', 'in-use', 'held']);
   });
 });
 
@@ -201,14 +212,12 @@ describe('any retention', () => {
       { nil: undefined },
     ),
     keepAllMs: fc.integer({ min: 0, max: 100 }).map((days) => days * DAY),
-    graceMs: fc.constant(DAY),
   });
-  const stored = ['a', 'b', 'c', 'd'].map((id) => ({ name: extentOf(id), modifiedAt: new Date(0) }));
 
   it('leaves a good backup of the main history wherever there was one', () => {
     fc.assert(
       fc.property(history, rules, (sketches, policy) => {
-        const { backups } = plan(sketches, policy);
+        const backups = plan(sketches, policy);
         const keptMain = sketches.filter(({ fork }, index) => !fork && backups[index]?.keep === true);
         expect(keptMain[0]).toBe(sketches.find(({ fork }) => !fork));
       }),
@@ -218,7 +227,7 @@ describe('any retention', () => {
   it('removes only what is old, not the newest, not pinned and not labelled, and not the only one of a day', () => {
     fc.assert(
       fc.property(history, rules, (sketches, policy) => {
-        const { backups } = plan(sketches, policy);
+        const backups = plan(sketches, policy);
         // Their manifests say that they were made 59 days ago, which counts where their names are older.
         const dayOf = (index: number) => Math.floor(-Math.min(59, sketches[index]?.age ?? 0));
         backups.forEach(({ keep, reason }, index) => {
@@ -238,26 +247,12 @@ describe('any retention', () => {
     );
   });
 
-  it('removes nothing that a backup which stays reads', () => {
-    fc.assert(
-      fc.property(history, rules, (sketches, policy) => {
-        const candidates = sketches.map(candidate);
-        const { backups, extents, needed } = planRetention(candidates, stored, [], policy, NOW);
-        const read = candidates
-          .filter((_, index) => backups[index]?.keep)
-          .flatMap(({ manifest }) => objectsOf(manifest));
-        expect(new Set(read)).toEqual(needed);
-        expect(extents.filter((key) => needed.has(key))).toEqual([]);
-      }),
-    );
-  });
-
   it('changes nothing more when it is run again after what it planned was done', () => {
     fc.assert(
       fc.property(history, rules, (sketches, policy) => {
-        const first = plan(sketches, policy).backups;
+        const first = plan(sketches, policy);
         const left = sketches.filter((_, index) => first[index]?.keep);
-        expect(plan(left, policy).backups.every(({ keep }) => keep)).toBe(true);
+        expect(plan(left, policy).every(({ keep }) => keep)).toBe(true);
       }),
     );
   });

@@ -1,26 +1,59 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
-import { backupNameOf, EXTENTS_PREFIX } from '../repository/keys.js';
+import { backupNameOf, EXTENTS_PREFIX, noteKey } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
-import { type Manifest, objectsOf } from '../repository/manifest.js';
+import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
 import { ownBackup } from './own-backup.js';
 import { RepositorySweep } from './repository-sweep.js';
-import { type DatedObject, planRetention, type RetentionCandidate, type RetentionPlan } from './retention-plan.js';
+import { type Inventory, InventoryReader } from './retention-inventory.js';
+import { basesIn } from './retention-needs.js';
+import { decideObjects, endsWithBackup, type ObjectDecision, unmarkedNames } from './retention-objects.js';
+import {
+  decideBackups,
+  type RetentionCandidate,
+  type RetentionDecision,
+  type RetentionReason,
+} from './retention-plan.js';
 
-/** Longer than any backup takes. */
-const GRACE_MS = 24 * 3_600_000;
+/**
+ * What belongs to a backup that may be under way, and what a removed one needs, stays so long: longer than any backup and any
+ * restore takes.
+ */
+export const GRACE_MS = 24 * 3_600_000;
 const DAY_MS = 86_400_000;
 
+/** What a run would do, and why. */
+export interface RetentionPlan {
+  readonly backups: readonly RetentionDecision[];
+  readonly objects: readonly ObjectDecision[];
+}
+
 /** What a run did. */
-export interface RetentionReport extends Pick<RetentionPlan, 'backups' | 'remains' | 'extents'> {
+export interface RetentionReport {
+  readonly backups: readonly RetentionDecision[];
+  /** Names of backups that were never completed, or were removed a day ago, whose objects go. */
+  readonly remains: readonly string[];
+  /** Block tables that no backup needs. */
+  readonly extents: readonly string[];
   readonly dryRun: boolean;
+  /** In a dry run, every object of the repository: whether it stays, why, and for which backup. */
+  readonly objects?: readonly ObjectDecision[];
   readonly removed: readonly string[];
   /** Objects that the credentials may not delete: reported, not fatal. */
   readonly denied: readonly string[];
 }
+
+/** Why one backup cannot be removed, as the end of a sentence. */
+const STAYS: Partial<Record<RetentionReason, string>> = {
+  newest: 'the newest backup',
+  'in-use': 'the one that a backup under way builds on',
+  held: 'being read by a restore or a check, here or on another host',
+  proven: 'the last one that was proven by a restore',
+  pinned: 'pinned',
+};
 
 /** Removes backups by age, leaves one for each day of older ones, and removes what unfinished ones left. */
 @Injectable()
@@ -29,12 +62,15 @@ export class RetentionService {
   #turn: Promise<unknown> = Promise.resolve();
   #lastReport: RetentionReport | undefined;
   #lastError: string | null = null;
+  readonly #reader: InventoryReader;
 
   constructor(
     @Inject(backupConfig.KEY) private readonly config: BackupConfig,
     private readonly repository: Repository,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.#reader = new InventoryReader(repository);
+  }
 
   get lastReport(): RetentionReport | undefined {
     return this.#lastReport;
@@ -46,7 +82,8 @@ export class RetentionService {
   }
 
   /**
-   * Works out what goes and, unless it is a dry run, removes it. Runs follow one another.
+   * Works out what goes and, unless it is a dry run, removes it, in two phases: the manifest of a backup goes at once, what
+   * only it needs a day later, since a restore may have begun to read it. Runs follow one another.
    *
    * Everything is read before anything is deleted: when one request fails, nothing is. On abort it ends after the
    * backup that is being removed.
@@ -61,8 +98,8 @@ export class RetentionService {
   }
 
   /**
-   * Removes one backup by its name or the name of its pack, unless it is the newest or pinned. One whose manifest is
-   * damaged can be removed, too.
+   * Removes one backup by its name or the name of its pack, unless it is the newest, pinned, in use or the last proven one. A
+   * run a day later frees its room. One whose manifest is damaged can be removed, too.
    *
    * @throws EiderError BACKUP_NOT_FOUND, BACKUP_IN_USE, STORE_DENIED; REQUEST_INVALID for a file without a manifest
    */
@@ -74,26 +111,24 @@ export class RetentionService {
 
   async #run(dryRun: boolean, signal: AbortSignal | undefined): Promise<RetentionReport> {
     await this.repository.claim();
-    const listing = await this.repository.list();
-    const plan = await this.#plan(listing, signal);
-    const { backups, remains, extents } = plan;
-    if (dryRun) return { backups, remains, extents, dryRun, removed: [], denied: [] };
-    const sweep = new RepositorySweep(this.repository, listing.objects);
-    const retired = await this.#retire(
-      sweep,
-      backups.flatMap(({ name, keep }) => (keep ? [] : [name])),
-      plan,
-      signal,
+    const { inventory, plan } = await this.#plan(dryRun, signal);
+    const { backups, objects } = plan;
+    const going = objects.filter(({ action }) => action === 'delete');
+    const remains = going.flatMap(({ reason, for: name }) =>
+      reason === 'remains' && name !== undefined ? [name] : [],
     );
-    for (const name of [...retired.names, ...remains]) {
-      signal?.throwIfAborted();
-      await sweep.remains(name, retired.needed);
-    }
-    for (const key of extents.filter((extent) => !retired.needed.has(extent))) {
-      signal?.throwIfAborted();
-      await sweep.object(key);
-    }
-    const report = { backups, remains, extents, dryRun, removed: sweep.removed, denied: sweep.denied };
+    const extents = going.map(({ key }) => key).filter((key) => key.startsWith(EXTENTS_PREFIX));
+    const about = { backups, remains: [...new Set(remains)], extents, dryRun };
+    if (dryRun) return { ...about, objects, removed: [], denied: [] };
+    const sweep = new RepositorySweep(this.repository, signal);
+    for (const name of unmarkedNames(inventory, objects)) await this.repository.mark(name);
+    const retiring = new Set(backups.filter(({ keep }) => !keep).map(({ name }) => name));
+    await sweep.retireAll(
+      inventory.manifests.filter(({ name }) => retiring.has(name)),
+      inventory.notes,
+    );
+    await sweep.clear(going.filter((object) => !endsWithBackup(object)));
+    const report = { ...about, removed: sweep.removed, denied: sweep.denied };
     if (sweep.removed.length > 0) this.#logger.log(`removed ${sweep.removed.length} objects`);
     if (sweep.denied.length > 0) {
       this.#logger.warn(
@@ -104,73 +139,23 @@ export class RetentionService {
     return report;
   }
 
-  /**
-   * Removes manifests, and only then looks which packs others rest on.
-   *
-   * A backup reserves its name, with that of its base, then looks whether the base is still there, and ends its reservation
-   * when its manifest is. So either it sees that the base is gone, or its reservation or its manifest is seen here.
-   */
-  async #retire(
-    sweep: RepositorySweep,
-    names: readonly string[],
-    { needed }: Pick<RetentionPlan, 'needed'>,
+  /** Everything is read before anything is decided. */
+  async #plan(
+    everything: boolean,
     signal?: AbortSignal,
-  ): Promise<{ names: readonly string[]; needed: ReadonlySet<string> }> {
-    const known = new Map<string, Manifest>();
-    const retired: string[] = [];
-    for (const name of names) {
-      signal?.throwIfAborted();
-      const manifest = await this.#manifestToRemove(name);
-      if (manifest !== undefined) known.set(name, manifest);
-      if (await sweep.retire(name)) retired.push(name);
-    }
-    if (retired.length === 0) return { names: retired, needed };
-    const now = await this.repository.list();
-    const { objects } = await this.repository.inUse(now.pending, this.#graceStart(), known);
-    const left = new Set([...needed, ...objects]);
-    for (const { name } of now.backups) for (const key of await this.#objectsOf(name)) left.add(key);
-    return { names: retired, needed: left };
-  }
-
-  /** What a listed backup reads; nothing where it has been removed since. */
-  async #objectsOf(name: string): Promise<readonly string[]> {
-    try {
-      return objectsOf(await this.repository.manifest(name));
-    } catch (error) {
-      if (isEiderError(error, 'BACKUP_NOT_FOUND')) return [];
-      throw error;
-    }
-  }
-
-  /**
-   * Reservations from before are of backups that were cut off. By the clock of this machine, which is that of the folder, and
-   * which a bucket refuses when it is off by more than 15 minutes.
-   */
-  #graceStart(): Date {
-    return new Date(this.clock.now().getTime() - GRACE_MS);
-  }
-
-  async #plan(listing: Listing, signal?: AbortSignal): Promise<RetentionPlan> {
-    const notes = await this.repository.notes();
-    const sizes = new Map([...listing.objects].map(([key, { size }]) => [key, size]));
-    const extents: DatedObject[] = [];
-    for await (const { key, modifiedAt, size } of this.repository.store.list(EXTENTS_PREFIX)) {
-      extents.push({ name: key, modifiedAt });
-      sizes.set(key, size);
-    }
-    const { bases, objects } = await this.repository.inUse(listing.pending, this.#graceStart());
-    const candidates: RetentionCandidate[] = [];
-    for (const { name } of listing.backups) {
-      signal?.throwIfAborted();
-      const manifest = await this.repository.manifest(name);
-      const { pinned, label } = notes.get(name) ?? manifest;
-      candidates.push({ manifest, pinned, label, incomplete: !isComplete(manifest, sizes), inUse: bases.has(name) });
-    }
-    const pending = [...listing.pending].map(([name, modifiedAt]) => ({ name, modifiedAt }));
+  ): Promise<{ readonly inventory: Inventory; readonly plan: RetentionPlan }> {
+    // By the clock of this machine, which is that of the folder, and which a bucket refuses when it is off by more than
+    // 15 minutes.
+    const now = this.clock.now();
+    const graceStart = new Date(now.getTime() - GRACE_MS);
+    const inventory = await this.#reader.read(graceStart, now, everything, signal);
     const keepMs = this.config.retentionDays === 0 ? undefined : this.config.retentionDays * DAY_MS;
-    const rules = { keepMs, keepAllMs: this.config.keepAllMs, graceMs: GRACE_MS };
-    const plan = planRetention(candidates, extents, pending, rules, this.clock.now());
-    return { ...plan, needed: new Set([...plan.needed, ...objects]) };
+    const backups = decideBackups(
+      candidatesOf(inventory, graceStart),
+      { keepMs, keepAllMs: this.config.keepAllMs },
+      now,
+    );
+    return { inventory, plan: { backups, objects: decideObjects(inventory, backups, graceStart, now) } };
   }
 
   async #removeOne(text: string): Promise<void> {
@@ -179,16 +164,10 @@ export class RetentionService {
     const manifest = await this.#manifestToRemove(text);
     const name = manifest?.name ?? backupNameOf(text);
     const others = listing.backups.filter((backup) => backup.name !== name);
-    const reason =
-      manifest === undefined ? await this.#whyDamagedStays(name, others) : await this.#whyStays(name, listing);
+    const reason = manifest === undefined ? await this.#whyDamagedStays(name, others) : await this.#whyStays(name);
     if (reason !== undefined) throw new EiderError('BACKUP_IN_USE', `${name} was not deleted: it is ${reason}.`);
-    const needed = new Set<string>();
-    for (const other of others) {
-      for (const key of objectsOf(await this.repository.manifest(other.name))) needed.add(key);
-    }
-    const sweep = new RepositorySweep(this.repository, listing.objects);
-    const retired = await this.#retire(sweep, [name], { needed });
-    for (const gone of retired.names) await sweep.remains(gone, retired.needed);
+    const sweep = new RepositorySweep(this.repository);
+    if (await sweep.retire(name, manifest)) await sweep.object(noteKey(name));
     if (sweep.denied.length > 0) {
       throw new EiderError('STORE_DENIED', `The credentials may not delete ${sweep.denied.join(', ')}.`);
     }
@@ -204,26 +183,43 @@ export class RetentionService {
     }
   }
 
-  async #whyStays(name: string, listing: Listing): Promise<string | undefined> {
-    const { backups } = await this.#plan(listing);
+  async #whyStays(name: string): Promise<string | undefined> {
+    const { backups } = (await this.#plan(false)).plan;
     const reason = backups.find((decision) => decision.name === name)?.reason;
-    if (reason === 'newest') return 'the newest backup';
-    if (reason === 'in-use') return 'the one that a backup under way builds on';
-    return reason === 'pinned' ? reason : undefined;
+    return reason === undefined ? undefined : STAYS[reason];
   }
 
   /** Its pack may still be whole: where nothing else is left, it is not thrown away. */
   async #whyDamagedStays(name: string, others: Listing['backups']): Promise<string | undefined> {
     if (others.length === 0) return 'the only backup';
-    return (await this.repository.notes()).get(name)?.pinned === true ? 'pinned' : undefined;
+    return (await this.repository.notes.of(name))?.pinned === true ? 'pinned' : undefined;
   }
 }
 
+function candidatesOf(inventory: Inventory, graceStart: Date): RetentionCandidate[] {
+  const { manifests, notes, markers, holds, objects } = inventory;
+  const bases = basesIn(markers, graceStart);
+  const held = new Set([...holds.values()].map(({ backup }) => backup));
+  return manifests.map((manifest) => {
+    const { name } = manifest;
+    const { pinned, label } = notes.get(name) ?? manifest;
+    return {
+      manifest,
+      pinned,
+      label,
+      verified: notes.get(name)?.verified ?? null,
+      incomplete: !isComplete(manifest, objects),
+      inUse: bases.has(name),
+      held: held.has(name),
+    };
+  });
+}
+
 /** Whether every object that restoring a backup reads is there, with the size that its manifest says. */
-function isComplete({ packs, extents, wal }: Manifest, sizes: ReadonlyMap<string, number>): boolean {
+function isComplete({ packs, extents, wal }: Manifest, objects: Inventory['objects']): boolean {
   return (
-    packs.every(({ key, length }) => sizes.get(key) === length) &&
-    extents.every(({ key }) => sizes.has(key)) &&
-    (wal === null || sizes.get(wal.key) === wal.stored)
+    packs.every(({ key, length }) => objects.get(key)?.size === length) &&
+    extents.every(({ key }) => objects.has(key)) &&
+    (wal === null || objects.get(wal.key)?.size === wal.stored)
   );
 }

@@ -3,12 +3,9 @@ import { BlockPool } from '../block-pool/block-pool.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { type Damage, ImageReader } from '../repository/image-reader.js';
 import type { Manifest } from '../repository/manifest.js';
+import type { VerifyMode } from '../repository/note.js';
 import { Repository } from '../repository/repository.js';
 import { ownBackup } from './own-backup.js';
-
-/** How thoroughly a backup is checked: its objects are there, every byte is read, or it is restored on trial. */
-export const VERIFY_MODES = ['quick', 'full', 'restore'] as const;
-export type VerifyMode = (typeof VERIFY_MODES)[number];
 
 /** What checking a backup showed. */
 export interface VerifyReport {
@@ -51,25 +48,29 @@ export class VerifyService {
    *
    * @throws EiderError those of `find`, EXTENT_CORRUPT, BACKUP_DAMAGED, STORE_*
    */
-  async verify(text: string, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<VerifyReport> {
-    const manifest = await this.find(text);
+  async verify(
+    backup: string | Manifest,
+    progress: Progress = NO_PROGRESS,
+    signal?: AbortSignal,
+  ): Promise<VerifyReport> {
+    const manifest = typeof backup === 'string' ? await this.find(backup) : backup;
     const bytes = bytesOf(manifest);
     progress.step('read');
     progress.total(bytes);
-    const damages = [
+    const read = async (): Promise<Damage[]> => [
       ...(await this.#reader.readWal(manifest, undefined, signal)),
       ...(await this.#reader.readMain(manifest, undefined, progress, signal)),
     ];
+    const damages = await this.repository.holds.during(manifest.name, 'verify', read, signal);
     return reportOf(manifest, 'full', bytes, damages);
   }
 
   /**
    * Looks whether every object of a backup is there, packs and log with the length that the manifest says. Reads none.
    *
-   * @throws EiderError those of `find`, STORE_*
+   * @throws EiderError STORE_*
    */
-  async quick(text: string, signal?: AbortSignal): Promise<VerifyReport> {
-    const manifest = await this.find(text);
+  async quick(manifest: Manifest, signal?: AbortSignal): Promise<VerifyReport> {
     const { packs, extents, wal } = manifest;
     const expected: { readonly key: string; readonly length?: number }[] = [
       ...packs,

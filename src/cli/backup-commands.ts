@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type AnyBackupView, BackupCatalog, type BackupView } from '../backup/backup-catalog.js';
+import { type AnyBackupView, BackupCatalog, type BackupView, viewOf } from '../backup/backup-catalog.js';
 import { BackupService } from '../backup/backup.service.js';
-import { RetentionService } from '../backup/retention.service.js';
-import { VERIFY_MODES, type VerifyMode } from '../backup/verify.service.js';
+import { type RetentionReport, RetentionService } from '../backup/retention.service.js';
+import { VERIFY_MODES, type VerifyMode } from '../repository/note.js';
 import { Verification } from '../restore/verification.js';
 import { OfflineDatabase } from './offline-database.js';
 import { EXIT_STATUS } from './exit-status.js';
@@ -36,7 +36,7 @@ export function addBackupCommands(program: Command): void {
             .get(BackupService)
             .create({ trigger: 'manual', label: options.label, pinned: options.pin, full: options.full }),
         );
-        output.result(outcome.manifest, () => describe({ source: 'eider', ...outcome.manifest }));
+        output.result(outcome.manifest, () => describe(viewOf(outcome.manifest)));
       });
     });
 
@@ -94,19 +94,33 @@ export function addBackupCommands(program: Command): void {
     .description(
       'remove backups that are older than R2_BACKUP_RETENTION_DAYS, and most of those older than BACKUP_KEEP_ALL_HOURS',
     )
-    .option('--dry-run', 'only tell what would be removed')
+    .option('--dry-run', 'only tell what would be removed, and why each object stays or goes')
     .option('--json', 'print JSON')
     .action(async (options: JsonOption & { dryRun?: boolean }) => {
       await runCommand(options, async ({ context, output }) => {
         const report = await context.get(RetentionService).run({ dryRun: options.dryRun ?? false });
-        output.result(report, () =>
-          formatTable(
-            ['backup', report.dryRun ? 'would be' : 'was', 'because'],
-            report.backups.map(({ name, keep, reason }) => [name, keep ? 'kept' : 'removed', reason]),
-          ),
-        );
+        output.result(report, () => describeRetention(report));
       });
     });
+}
+
+function describeRetention({ backups, dryRun, objects = [] }: RetentionReport): string {
+  const be = dryRun ? 'would be' : 'was';
+  const table = formatTable(
+    ['backup', be, 'because'],
+    backups.map(({ name, keep, reason }) => [name, keep ? 'kept' : 'removed', reason]),
+  );
+  if (objects.length === 0) return table;
+  const explained = formatTable(
+    ['object', be, 'because', 'for'],
+    objects.map(({ key, action, reason, for: name }) => [
+      key,
+      action === 'keep' ? 'kept' : 'removed',
+      reason,
+      name ?? '',
+    ]),
+  );
+  return `${table}\n\n${explained}`;
 }
 
 function positive(text: string): number {
@@ -128,7 +142,7 @@ function listing(backups: readonly AnyBackupView[]): string {
             formatBytes(backup.database.size),
             formatBytes(backup.bytes.stored),
             formatBytes(backup.bytes.added),
-            [backup.pinned ? 'pinned' : '', backup.fork ? 'fork' : '', backup.label ?? ''].filter(Boolean).join(', '),
+            notesOf(backup),
           ];
         case 'foreign':
           return [
@@ -148,6 +162,17 @@ function listing(backups: readonly AnyBackupView[]): string {
   );
 }
 
+function notesOf({ verified, pinned, fork, label }: BackupView): string {
+  const check = verified === null ? '' : !verified.ok ? 'DAMAGED' : verified.mode === 'restore' ? 'proven' : '';
+  return [check, pinned ? 'pinned' : '', fork ? 'fork' : '', label ?? ''].filter(Boolean).join(', ');
+}
+
+function checkOf({ verified }: BackupView): string | undefined {
+  if (verified === null) return undefined;
+  const result = verified.ok ? PROVEN[verified.mode] : `is DAMAGED (${verified.mode}): ${verified.why ?? ''}`;
+  return `${result}, at ${verified.at}`;
+}
+
 function describe(backup: BackupView): string {
   const { lineage, iteration, offset } = backup.position;
   return formatFields({
@@ -158,6 +183,7 @@ function describe(backup: BackupView): string {
     label: backup.label,
     pinned: backup.pinned,
     fork: backup.fork,
+    'last check': checkOf(backup),
     position: `iteration ${iteration}, offset ${offset}, lineage ${lineage}`,
     parent: backup.parent,
     database: `${backup.database.name}, ${formatBytes(backup.database.size)}, DuckDB ${backup.database.duckdbVersion}, schema ${backup.database.schemaVersion ?? '-'}`,

@@ -232,7 +232,7 @@ export const ERRORS = {
   BACKUP_IN_USE: entry(
     409,
     'The backup is needed',
-    'Nothing was deleted: it is the last good backup, pinned, or another one needs its blocks.',
+    'Nothing was deleted: it is the newest good backup, the last proven one, pinned, or a backup under way builds on it; or somebody reads it, which ends with the reader, or a day after its last sign of life.',
   ),
   BACKUP_FAILED: entry(
     500,

@@ -48,7 +48,7 @@ export class StartupService {
     this.#outcome = outcome;
     if (outcome.newest !== undefined) this.backups.noteNewest(outcome.newest);
     this.backups.requireBeforeShipping(() => this.late.settle(outcome.decision));
-    await this.proofs.recall();
+    await this.proofs.recall(outcome.newest);
     await this.database.open();
     await this.lineage.begin({ path: this.database.path, identifier: this.database.files.header().identifier });
     await this.#migrate(outcome.decision.action === 'create');

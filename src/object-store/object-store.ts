@@ -6,6 +6,8 @@ export interface ObjectInfo {
   /** Bytes. */
   readonly size: number;
   readonly modifiedAt: Date;
+  /** Another one whenever the bytes are others; absent where the store does not tell, and in the answer to a HEAD. */
+  readonly etag?: string;
 }
 
 /** An object, or the range of it that was asked for, being read. */

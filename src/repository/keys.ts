@@ -5,6 +5,7 @@ export const REPOSITORY_KEY = 'repository.json';
 export const EXTENTS_PREFIX = 'extents/';
 export const PENDING_PREFIX = 'pending/';
 export const NOTES_PREFIX = 'notes/';
+export const HOLDS_PREFIX = 'holds/';
 
 export const manifestKey = (name: string): string => `${name}.json`;
 export const fullPackKey = (name: string, compressed: boolean): string => `${name}.duckdb${compressed ? '.zst' : ''}`;
@@ -13,6 +14,20 @@ export const walKey = (name: string, compressed: boolean): string => `${name}.du
 export const extentKey = (sha256: string): string => `${EXTENTS_PREFIX}${sha256}.jsonl.zst`;
 export const pendingKey = (name: string): string => `${PENDING_PREFIX}${name}.json`;
 export const noteKey = (name: string): string => `${NOTES_PREFIX}${name}.json`;
+export const holdKey = (id: string): string => `${HOLDS_PREFIX}${id}.json`;
+
+/** `<name>` of `<prefix><name>.json`; undefined for whatever else is below the prefix. */
+export function nameBelow(prefix: string, key: string): string | undefined {
+  const rest = key.startsWith(prefix) ? key.slice(prefix.length) : '';
+  return rest.endsWith('.json') && !rest.includes('/') ? rest.slice(0, -'.json'.length) : undefined;
+}
+
+const OWN_OBJECT = /^([^/]+?)\.(?:duckdb|blocks|duckdb\.wal)(?:\.zst)?$/;
+
+/** The backup that a pack or a log is of, as far as its key tells; undefined for everything else. */
+export function ownerOf(key: string): string | undefined {
+  return OWN_OBJECT.exec(key)?.[1];
+}
 
 /** What an object at the top of the repository is, told from its key alone. */
 export type TopLevelKey =

@@ -1,9 +1,28 @@
 import { z } from 'zod';
 import { EiderError, messageOf } from '../errors/eider-error.js';
 
-const noteSchema = z.strictObject({ label: z.string().max(200).nullable(), pinned: z.boolean() });
+/** How thoroughly a backup is checked: its objects are there, every byte is read, or it is restored on trial. */
+export const VERIFY_MODES = ['quick', 'full', 'restore'] as const;
+export type VerifyMode = (typeof VERIFY_MODES)[number];
 
-/** Label and pin of a backup, where they were set after it was taken. The last writer wins. */
+export const verdictSchema = z.strictObject({
+  at: z.iso.datetime(),
+  mode: z.enum(VERIFY_MODES),
+  ok: z.boolean(),
+  /** What was wrong; null where nothing was. */
+  why: z.string().nullable(),
+});
+
+/** What the last check of a backup showed. */
+export type Verdict = z.infer<typeof verdictSchema>;
+
+const noteSchema = z.strictObject({
+  label: z.string().max(200).nullable(),
+  pinned: z.boolean(),
+  verified: verdictSchema.nullable(),
+});
+
+/** What became known of a backup after it was taken: label and pin as they are now, and its last check. */
 export type Note = z.infer<typeof noteSchema>;
 
 export function encodeNote(note: Note): Buffer {
@@ -17,6 +36,20 @@ export function decodeNote(name: string, body: Buffer): Note {
   } catch (error) {
     throw new EiderError('MANIFEST_CORRUPT', `The note of ${name} cannot be read: ${messageOf(error)}`, {
       cause: error,
+      details: { backup: name },
     });
   }
+}
+
+/**
+ * The verdict that stands after a check: the newer one, except that hashes which are right neither prove a backup that a
+ * restore has found wanting nor make one that a restore has proven less proven.
+ */
+export function verdictAfter(before: Verdict | null, check: Verdict): Verdict {
+  return before?.mode === 'restore' && check.mode !== 'restore' && check.ok ? before : check;
+}
+
+/** Whether a restore on trial was the last check of a backup, and went well. */
+export function isProven(verdict: Verdict | null): boolean {
+  return verdict?.mode === 'restore' && verdict.ok;
 }

@@ -17,7 +17,13 @@ import { Repository } from './repository.js';
       provide: Repository,
       inject: [OBJECT_STORE, backupConfig.KEY, databaseConfig.KEY, Clock],
       useFactory: (store: ObjectStore, config: BackupConfig, { path }: DatabaseConfig, clock: Clock) =>
-        new Repository(store, config, () => clock.now(), new ExtentCache(extentCacheOf(resolve(path)))),
+        new Repository(
+          store,
+          config,
+          () => clock.now(),
+          new ExtentCache(extentCacheOf(resolve(path))),
+          (ms, work) => clock.every(ms, work),
+        ),
     },
   ],
   exports: [Repository, ObjectStoreModule, BlockPoolModule],

@@ -1,22 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { BackupConfig } from '../config/backup.config.js';
+import { Clock } from '../runtime/clock.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { ExtentCache } from './extent-cache.js';
 import type { ObjectInfo, ObjectStore } from '../object-store/object-store.js';
 import { ExtentStore } from './extent-store.js';
-import {
-  backupNameOf,
-  manifestKey,
-  noteKey,
-  NOTES_PREFIX,
-  PENDING_PREFIX,
-  pendingKey,
-  REPOSITORY_KEY,
-} from './keys.js';
+import { Holds } from './holds.js';
+import { backupNameOf, manifestKey, nameBelow, PENDING_PREFIX, pendingKey, REPOSITORY_KEY } from './keys.js';
 import { type ForeignBackup, type ListedBackup, type Listing, readListing } from './listing.js';
-import { decodeManifest, encodeManifest, type Manifest, objectsOf } from './manifest.js';
+import { decodeManifest, encodeManifest, type Manifest } from './manifest.js';
 import { decodeReservation, encodeReservation, type Reservation } from './reservation.js';
-import { decodeNote, encodeNote, type Note } from './note.js';
+import { NoteStore } from './note-store.js';
+import { ReadCache } from './read-cache.js';
 import {
   checkOwner,
   decodeRepositoryRecord,
@@ -30,13 +25,6 @@ const MANIFESTS_KEPT = 5_000;
 /** Manifests are kept in memory up to this many packs in all: about 125 bytes each. */
 const PACKS_KEPT = 200_000;
 
-/** What must stay for backups under way. */
-export interface InUse {
-  /** Names of the backups that they build on. */
-  readonly bases: ReadonlySet<string>;
-  readonly objects: ReadonlySet<string>;
-}
-
 /** What a name stands for: a backup of ours, or a database file that somebody put there. */
 export type FoundBackup =
   | { readonly kind: 'eider'; readonly manifest: Manifest }
@@ -45,6 +33,10 @@ export type FoundBackup =
 /** The backups of one database in one store: the bucket format, without any scheduling. */
 export class Repository {
   readonly extents: ExtentStore;
+  readonly notes: NoteStore;
+  readonly holds: Holds;
+  /** What `pending/` holds. */
+  readonly reservations: ReadCache<Reservation>;
   readonly #manifests = new Map<string, Manifest>();
   #packs = 0;
   readonly #foreign = new Set<string>();
@@ -55,7 +47,13 @@ export class Repository {
     private readonly owner: Pick<BackupConfig, 'environment' | 'stem'>,
     private readonly now: () => Date = () => new Date(),
     cache?: ExtentCache,
+    every: Clock['every'] = (ms, work) => new Clock().every(ms, work),
   ) {
+    this.notes = new NoteStore(store);
+    this.holds = new Holds(store, { now, every });
+    this.reservations = new ReadCache(store, (key, body) =>
+      decodeReservation(nameBelow(PENDING_PREFIX, key) ?? key, body),
+    );
     this.extents = new ExtentStore(store, cache);
   }
 
@@ -165,11 +163,26 @@ export class Repository {
     return false;
   }
 
-  /** Marks what is left of a name as no backup, before its manifest goes. Idempotent. */
-  async retire(name: string): Promise<void> {
-    await this.store.put(pendingKey(name), encodeReservation({ name, retired: true }));
+  /**
+   * Ends a backup: what is left of its name is marked as no backup, then its manifest goes. What it needs stays for as long
+   * as the marker is young. Idempotent.
+   *
+   * @param objects - what restoring it reads; undefined where its manifest cannot be read
+   */
+  async retire(name: string, objects: readonly string[] | undefined): Promise<void> {
+    const since = this.now().toISOString();
+    const marker = encodeReservation({ name, since, retired: true, ...(objects && { objects: [...objects] }) });
+    await this.store.put(pendingKey(name), marker);
     await this.store.delete(manifestKey(name));
     this.#forget(name);
+    // Its writer may have ended its own reservation only now: the pack would then pass for a file that somebody put there.
+    if ((await this.store.head(pendingKey(name))) === undefined) await this.store.put(pendingKey(name), marker);
+  }
+
+  /** Marks a name whose pack other backups need as no backup, where nothing does any more. */
+  async mark(name: string): Promise<void> {
+    const since = this.now().toISOString();
+    await this.store.put(pendingKey(name), encodeReservation({ name, since, retired: true, objects: [] }));
   }
 
   /** Ends a reservation. */
@@ -187,40 +200,6 @@ export class Repository {
     return (await this.store.head(manifestKey(name))) !== undefined;
   }
 
-  /**
-   * What backups under way rest on.
-   *
-   * @param pending - reservations, as they were listed
-   * @param since - older ones are of backups that were cut off
-   * @param known - manifests that may be gone from the store by now
-   */
-  async inUse(
-    pending: Listing['pending'],
-    since: Date,
-    known: ReadonlyMap<string, Manifest> = new Map(),
-  ): Promise<InUse> {
-    const bases = new Set<string>();
-    const objects = new Set<string>();
-    const add = async (name: string): Promise<void> => {
-      try {
-        for (const key of objectsOf(known.get(name) ?? (await this.manifest(name)))) objects.add(key);
-      } catch (error) {
-        // It is removed, or was never completed: nobody rests on it.
-        if (!isEiderError(error, 'BACKUP_NOT_FOUND')) throw error;
-      }
-    };
-    for (const [name, reservedAt] of pending) {
-      if (reservedAt < since) continue;
-      const reservation = await this.#reservation(name);
-      // The reservation has ended since: with a backup, whose manifest tells what it needs.
-      if (reservation === undefined) await add(name);
-      if (reservation?.base === undefined) continue;
-      bases.add(reservation.base);
-      await add(reservation.base);
-    }
-    return { bases, objects };
-  }
-
   /** Names in `pending/`, and since when. */
   async pending(): Promise<Listing['pending']> {
     const pending = new Map<string, Date>();
@@ -230,33 +209,10 @@ export class Repository {
     return pending;
   }
 
-  async #reservation(name: string): Promise<Reservation | undefined> {
-    try {
-      return decodeReservation(name, await this.store.read(pendingKey(name)));
-    } catch (error) {
-      if (isEiderError(error, 'STORE_NOT_FOUND')) return undefined;
-      throw error;
-    }
-  }
-
   /** The commit of a backup: from here on it exists. */
   async commit(manifest: Manifest): Promise<void> {
     await this.store.put(manifestKey(manifest.name), encodeManifest(manifest), { ifAbsent: true });
     this.#remember(manifest);
-  }
-
-  /** Labels and pins that were set after the backup was taken. */
-  async notes(): Promise<ReadonlyMap<string, Note>> {
-    const notes = new Map<string, Note>();
-    for await (const { key } of this.store.list(NOTES_PREFIX)) {
-      const name = key.slice(NOTES_PREFIX.length, -'.json'.length);
-      notes.set(name, decodeNote(name, await this.store.read(key)));
-    }
-    return notes;
-  }
-
-  async putNote(name: string, note: Note): Promise<void> {
-    await this.store.put(noteKey(name), encodeNote(note));
   }
 
   /** Leaves out packs of a backup that began between the two listings: each file is looked at once. */

@@ -10,9 +10,11 @@ const reservationSchema = z.looseObject({
   base: z.string().optional(),
   /** The backup of this name is being removed, or its pack stays for others. */
   retired: z.boolean().optional(),
+  /** Of a retired one: every object that restoring it read. Absent where its manifest could not be read any more. */
+  objects: z.array(z.string()).optional(),
 });
 
-/** `pending/<name>.json`: what has this name is no backup, or not yet. */
+/** `pending/<name>.json`: what has this name is no backup, or not yet, or no longer. */
 export type Reservation = z.infer<typeof reservationSchema>;
 
 export function encodeReservation(reservation: Reservation): Buffer {
@@ -26,6 +28,7 @@ export function decodeReservation(name: string, body: Buffer): Reservation {
   } catch (error) {
     throw new EiderError('MANIFEST_CORRUPT', `The reservation of ${name} cannot be read: ${messageOf(error)}`, {
       cause: error,
+      details: { backup: name },
     });
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { BackupService } from '../backup/backup.service.js';
+import { Verdicts } from '../backup/verdicts.js';
 import { isEiderError, messageOf } from '../errors/eider-error.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import type { Manifest } from '../repository/manifest.js';
@@ -27,6 +28,7 @@ export class ProofService {
   constructor(
     private readonly restores: RestoreService,
     private readonly backups: BackupService,
+    private readonly verdicts: Verdicts,
     private readonly clock: Clock,
   ) {}
 
@@ -40,10 +42,11 @@ export class ProofService {
     return this.#last?.ok === false && this.backups.status.last?.name !== this.#last.backup;
   }
 
-  /** Reads what an earlier process found. */
-  async recall(): Promise<void> {
+  /** Reads what an earlier process found; what is known of the newest backup also after the disk was lost. */
+  async recall(newest?: Manifest): Promise<void> {
     this.#last = await readProof(this.restores.database);
     if (this.#last?.ok === false) this.backups.distrust(this.#last.backup);
+    if (newest !== undefined) await this.backups.lookAtVerdict(newest.name);
   }
 
   /**
@@ -63,6 +66,7 @@ export class ProofService {
       this.#logger.error(`${manifest.name} cannot be restored: ${why}`);
       this.backups.distrust(manifest.name);
     }
+    await this.verdicts.record(manifest, { mode: 'restore', ok: proof.ok, why });
     // One of an older backup tells nothing of the newest, unless it failed: they may share what is damaged.
     if (!proof.ok || manifest.name === (await this.restores.newestName())) {
       this.#last = proof;

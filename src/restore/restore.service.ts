@@ -12,6 +12,7 @@ import { EiderError } from '../errors/eider-error.js';
 import { writeState } from '../lineage/state-file.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import type { Manifest } from '../repository/manifest.js';
+import type { HoldPurpose } from '../repository/hold.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
 import { makeFolder } from '../runtime/sync-folder.js';
@@ -58,6 +59,7 @@ interface PrepareOptions {
   readonly target: string;
   /** Opens the file in a process of its own. Files without a manifest must be: nothing else tells whether they are whole. */
   readonly opens: boolean;
+  readonly purpose: HoldPurpose;
 }
 
 /** Brings backups back as files: beside the database, in its place while it is closed, or anywhere else. */
@@ -130,19 +132,21 @@ export class RestoreService {
   }
 
   /**
-   * Fetches a backup beside `target`, checks it, and leaves one file without a log.
+   * Fetches a backup beside `target`, checks it, and leaves one file without a log. Meanwhile retention keeps what it reads.
    *
    * On failure nothing is left behind.
    *
-   * @throws EiderError RESTORE_NO_SPACE, BACKUP_DAMAGED, RESTORE_CHECK_FAILED, STORE_*
+   * @throws EiderError RESTORE_NO_SPACE, BACKUP_NOT_FOUND where it was removed meanwhile, BACKUP_DAMAGED, RESTORE_CHECK_FAILED, STORE_*
    */
   async prepare(
     found: FoundBackup,
     progress: Progress = NO_PROGRESS,
     signal?: AbortSignal,
     target: string = this.database,
+    purpose: HoldPurpose = 'restore',
   ): Promise<WorkingCopy> {
-    return this.#prepare(found, { progress, signal, target, opens: found.kind === 'foreign' || this.policy.validate });
+    const opens = found.kind === 'foreign' || this.policy.validate;
+    return this.#prepare(found, { progress, signal, target, opens, purpose });
   }
 
   /**
@@ -151,10 +155,14 @@ export class RestoreService {
    * @throws EiderError as `prepare`
    */
   async tryOut(found: FoundBackup, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<void> {
-    await this.discard(await this.#prepare(found, { progress, signal, target: this.database, opens: true }));
+    const options = { progress, signal, target: this.database, opens: true, purpose: 'proof' } as const;
+    await this.discard(await this.#prepare(found, options));
   }
 
-  async #prepare(found: FoundBackup, { progress, signal, target, opens }: PrepareOptions): Promise<WorkingCopy> {
+  async #prepare(
+    found: FoundBackup,
+    { progress, signal, target, opens, purpose }: PrepareOptions,
+  ): Promise<WorkingCopy> {
     const plan = await this.plan(found, target);
     if (plan.bytesFree < plan.bytesNeeded) {
       throw new EiderError(
@@ -168,7 +176,7 @@ export class RestoreService {
     try {
       await makeFolder(dirname(target));
       progress.step('fetch');
-      await this.#fetch.fetch(found, path, progress, signal);
+      await this.#fetchHeld(found, path, purpose, progress, signal);
       const seconds = Math.max(0.001, (this.clock.monotonicMs() - started) / 1000);
       this.#bytesPerSecond = (plan.databaseBytes ?? plan.bytesToFetch) / seconds;
       progress.step('check');
@@ -178,6 +186,19 @@ export class RestoreService {
       await removeDatabase(path);
       throw error;
     }
+  }
+
+  /** Files without a manifest need no hold: retention never removes them. */
+  async #fetchHeld(
+    found: FoundBackup,
+    path: string,
+    purpose: HoldPurpose,
+    progress: Progress,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const fetch = (): Promise<void> => this.#fetch.fetch(found, path, progress, signal);
+    if (found.kind === 'foreign') await fetch();
+    else await this.repository.holds.during(found.manifest.name, purpose, fetch, signal);
   }
 
   /** Writes the history of a working copy beside it: the last step that needs the store. */

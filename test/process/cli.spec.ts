@@ -123,6 +123,10 @@ describe('eider list, show and verify', () => {
     const tried = await runCli(['verify', newer, '--mode', 'restore'], env);
     expect(tried).toMatchObject({ status: 0, stdout: expect.stringContaining(`${newer} was restored on trial`) });
     expect((await runCli(['verify', older, '--mode', 'restore'], env)).status).toBe(3);
+    // Every later command, on any machine, is told.
+    const { stdout: list } = await runCli(['list'], env);
+    expect(list).toMatch(new RegExp(`^${newer} .* proven\n${older} .* DAMAGED$`, 'm'));
+    expect((await runCli(['show', older], env)).stdout).toMatch(/^last check +is DAMAGED \(restore\): .*, at 2/m);
     expect((await runCli(['verify', older, '--mode', 'deep'], env)).stderr).toContain(
       'Allowed choices are quick, full, restore',
     );
@@ -138,6 +142,8 @@ describe('eider list, show and verify', () => {
     const { status, stdout } = await runCli(['retention', '--dry-run'], { ...env, R2_BACKUP_RETENTION_DAYS: '1' });
     expect(status).toBe(0);
     expect(stdout).toMatch(new RegExp(`^${newer} +kept +newest\n${older} +removed `, 'm'));
+    expect(stdout).toMatch(new RegExp(`^${older}.json +removed +expired +${older}$`, 'm'));
+    expect(stdout).toMatch(new RegExp(`^${older}.duckdb.zst +kept +grace +${older}$`, 'm'));
     expect(await readdir(join(folder, 'repository', 'backups'))).toEqual(before);
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { BackupCatalog } from '../../src/backup/backup-catalog.js';
 import { BackupService } from '../../src/backup/backup.service.js';
 import { RetentionService } from '../../src/backup/retention.service.js';
+import { Verdicts } from '../../src/backup/verdicts.js';
 import { VerifyService } from '../../src/backup/verify.service.js';
 import { BlockPool } from '../../src/block-pool/block-pool.js';
 import { backupConcern } from '../../src/config/backup.config.js';
@@ -29,6 +30,8 @@ import { Clock } from '../../src/runtime/clock.js';
 
 /** A clock that stands still until it is moved, except for durations. */
 export class TestClock extends Clock {
+  readonly #turns = new Set<{ next: number; readonly ms: number; readonly work: () => void }>();
+
   constructor(private time = new Date('2026-01-01T00:00:00Z')) {
     super();
   }
@@ -37,8 +40,18 @@ export class TestClock extends Clock {
     return this.time;
   }
 
+  /** What was to be done in the time that passes is begun, once for each turn of it. */
   advance(ms: number): void {
     this.time = new Date(this.time.getTime() + ms);
+    for (const turn of this.#turns) {
+      for (; turn.next <= this.time.getTime(); turn.next += turn.ms) turn.work();
+    }
+  }
+
+  override every(ms: number, work: () => void): () => void {
+    const turn = { next: this.time.getTime() + ms, ms, work };
+    this.#turns.add(turn);
+    return () => this.#turns.delete(turn);
   }
 }
 
@@ -102,19 +115,21 @@ export class TestCore {
       backupRules,
       () => clock.now(),
       new ExtentCache(extentCacheOf(this.database.path)),
+      (ms, work) => clock.every(ms, work),
     );
     this.backups = new BackupService(backupRules, this.database, this.repository, this.lineage, clock, this.pool);
     this.catalog = new BackupCatalog(this.repository);
     this.retention = new RetentionService(backupRules, this.repository, clock);
     this.verify = new VerifyService(this.repository, this.pool);
     this.restores = new RestoreService(databaseRules, restoreRules, this.repository, clock, this.pool);
+    const verdicts = new Verdicts(this.repository, clock);
     const migrator = new Migrator(this.database, clock, parts.sqlFolder);
     this.online = new OnlineRestore(this.restores, this.database, this.backups, this.lineage, migrator, clock);
     this.start = new RestoreAtStart(restoreRules, this.restores, this.repository, this.pool);
     this.late = new LateDecision(restoreRules, this.database, this.repository, this.lineage);
-    this.proofs = new ProofService(this.restores, this.backups, clock);
+    this.proofs = new ProofService(this.restores, this.backups, verdicts, clock);
     this.proofScheduler = new ProofScheduler(restoreRules, this.proofs, this.repository, clock);
-    this.verification = new Verification(this.verify, this.proofs, this.backups);
+    this.verification = new Verification(this.verify, this.proofs, this.backups, verdicts);
   }
 
   /** Opens the database as it is. */

@@ -5,6 +5,7 @@ import type { ObjectStore } from '../../src/object-store/object-store.js';
 import type { Manifest } from '../../src/repository/manifest.js';
 import { openBucket } from '../integration/object-store/bucket.js';
 import { temporaryFolder, TestClock, TestCore } from './core.js';
+import { DatedFolder } from './dated-folder.js';
 import { S3Double } from './s3/s3-double.js';
 
 export type Adapter = 'folder' | 'bucket';
@@ -20,11 +21,15 @@ export class Site {
     readonly path: string,
     private readonly removeFolder: () => Promise<void>,
     private readonly double: S3Double | undefined,
-  ) {}
+    private readonly dated: boolean,
+  ) {
+    if (dated && double !== undefined) double.dates = this.clock;
+  }
 
-  static async open(adapter: Adapter): Promise<Site> {
+  /** @param options.dated - objects are of the time that the site's clock shows, rather than of the machine's */
+  static async open(adapter: Adapter, { dated = false } = {}): Promise<Site> {
     const { path, remove } = await temporaryFolder();
-    return new Site(path, remove, adapter === 'bucket' ? await S3Double.start() : undefined);
+    return new Site(path, remove, adapter === 'bucket' ? await S3Double.start() : undefined, dated);
   }
 
   /** The double behind the bucket. */
@@ -35,9 +40,9 @@ export class Site {
 
   /** A new connection to the repository, under a prefix of its own where one is named. */
   store(prefix = 'backups/'): ObjectStore {
-    return this.double === undefined
-      ? new FilesystemObjectStore({ folder: join(this.path, 'repository'), prefix })
-      : openBucket(this.double, { prefix });
+    if (this.double !== undefined) return openBucket(this.double, { prefix });
+    const config = { folder: join(this.path, 'repository'), prefix };
+    return this.dated ? new DatedFolder(config, this.clock) : new FilesystemObjectStore(config);
   }
 
   /** The core on a machine: started again on the same disk where the name was used before. */

@@ -90,8 +90,9 @@ function descends(folder: string, prefix: string, options: ListOptions): boolean
 
 async function describe(root: string, key: string): Promise<ObjectInfo | undefined> {
   try {
-    const { size, mtime } = await stat(join(root, key));
-    return { key, size, modifiedAt: mtime };
+    const { size, mtime, mtimeMs, ino } = await stat(join(root, key));
+    // Objects are replaced, never changed: a new one is another file.
+    return { key, size, modifiedAt: mtime, etag: `${ino}-${mtimeMs}-${size}` };
   } catch (error) {
     // Deleted between the listing of its folder and now.
     if (isAbsent(error)) return undefined;

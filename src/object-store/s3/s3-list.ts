@@ -70,7 +70,7 @@ function nextToken(answer: ListObjectsV2CommandOutput, token: string | undefined
 function objectsOf(answer: ListObjectsV2CommandOutput, base: string, last: string): ObjectInfo[] {
   const objects: ObjectInfo[] = [];
   let previous = last;
-  for (const { Key: full, Size: size, LastModified: modifiedAt } of answer.Contents ?? []) {
+  for (const { Key: full, Size: size, LastModified: modifiedAt, ETag: etag } of answer.Contents ?? []) {
     if (full === undefined || size === undefined || modifiedAt === undefined || !full.startsWith(base)) {
       throw unsound('the listing has an entry without key, size or date, or outside the prefix');
     }
@@ -78,7 +78,7 @@ function objectsOf(answer: ListObjectsV2CommandOutput, base: string, last: strin
     if (!isObjectKey(key)) continue;
     if (previous !== '' && compareKeys(key, previous) <= 0) throw unsound(`the listing is out of order at ${key}`);
     previous = key;
-    objects.push({ key, size, modifiedAt });
+    objects.push({ key, size, modifiedAt, ...(etag === undefined ? {} : { etag }) });
   }
   return objects;
 }

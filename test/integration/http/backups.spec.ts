@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { RetentionService } from '../../../src/backup/retention.service.js';
 import { anyBackupViewSchema, backupViewSchema, verifyReportSchema } from '../../../src/backup/backup.schemas.js';
 import { operationSchema } from '../../../src/operations/operation.schemas.js';
 import { OperationsService } from '../../../src/operations/operations.service.js';
@@ -156,7 +157,7 @@ describe('one backup', () => {
     expect(answer.body).toMatchObject({ code: 'REQUEST_INVALID' });
   });
 
-  test('is deleted with its pack and its note, by name or by the name of its pack', async () => {
+  test('is deleted with its note, by name or by the name of its pack, and its room is free a day later', async () => {
     const [first, second] = [await taken(), await taken()];
     await taken();
     await operator(`/admin/backups/${first.name}`, { method: 'PATCH', body: { label: 'old' } });
@@ -164,8 +165,14 @@ describe('one backup', () => {
       const answer = await admin(`/admin/backups/${text}`, { method: 'DELETE' });
       expect([answer.status, answer.body]).toEqual([204, undefined]);
     }
-    const left = await readdir(service.repository, { recursive: true });
-    expect(left.filter((file) => file.includes(`${first.name}.`) || file.includes(`${second.name}.`))).toEqual([]);
+    const left = async () => {
+      const files = await readdir(service.repository, { recursive: true });
+      return files.filter((file) => file.includes(`${first.name}.`) || file.includes(`${second.name}.`));
+    };
+    expect((await left()).filter((file) => !/^pending|\.zst$/.test(file))).toEqual([]);
+    service.clock.advance(25 * 3_600_000);
+    await service.get(RetentionService).run();
+    expect(await left()).toEqual([]);
   });
 
   test('that is the newest is not deleted', async () => {

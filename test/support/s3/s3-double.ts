@@ -56,6 +56,8 @@ export class S3Double {
   /** Refuses DeleteObject, as credentials without that right do. */
   denyDeletes = false;
   bucketExists = true;
+  /** The clock that objects are dated by, where it is not the server's own. */
+  dates: { now(): Date } | undefined;
   /** Changes the XML of answers, to play a server that is not quite S3. */
   rewrite: (text: string) => string = (text) => text;
   #advanced = 0;
@@ -69,7 +71,7 @@ export class S3Double {
       secretAccessKey: 'double-secret-key',
     };
     this.#port = options.port ?? 0;
-    const clock = { now: () => this.now(), monotonicMs: () => performance.now() + this.#advanced };
+    const clock = { now: () => (this.dates ?? this).now(), monotonicMs: () => performance.now() + this.#advanced };
     this.state = new BucketState({ ...R2, ...options.rules }, clock, options.folder);
   }
 
