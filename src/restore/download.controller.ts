@@ -1,6 +1,7 @@
-import { Controller, Get, Header, Param, Res, StreamableFile } from '@nestjs/common';
+import { Controller, Get, Header, Param, Req, Res, StreamableFile } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { Response } from 'express';
+import type { Request, Response } from 'express';
+import { Readable } from 'node:stream';
 import { RequireRole } from '../auth/require-role.js';
 import { backupNameSchema } from '../backup/backup.schemas.js';
 import { EiderError } from '../errors/eider-error.js';
@@ -33,12 +34,21 @@ export class DownloadController {
   @Get(':name/download')
   @Header('Content-Type', 'application/octet-stream')
   async download(
+    @Req() request: Request,
     @Param('name', { schema: backupNameSchema }) name: string,
     @Res({ passthrough: true }) response: Response,
   ): Promise<StreamableFile> {
+    if (request.method === 'HEAD') {
+      // Only a restore tells the length of the file, so it is left out.
+      return new StreamableFile(Readable.from([]), { disposition: dispositionOf(await this.downloads.fileName(name)) });
+    }
     const { stream, bytes, fileName } = await this.downloads.open(name, whenClosed(response));
-    return new StreamableFile(stream, { length: bytes, disposition: `attachment; filename="${fileName}"` });
+    return new StreamableFile(stream, { length: bytes, disposition: dispositionOf(fileName) });
   }
+}
+
+function dispositionOf(fileName: string): string {
+  return `attachment; filename="${fileName}"`;
 }
 
 /** Aborted when the response is over, sent or broken off. From the stream on, Nest ends that itself. */

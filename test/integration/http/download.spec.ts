@@ -78,11 +78,19 @@ describe('GET /admin/backups/:name/download', () => {
     fetching.open();
   });
 
-  test('leaves nothing behind when only its headers are asked for', async () => {
+  test('restores nothing when only its headers are asked for', async () => {
     const { name } = await taken();
+    const before = double.count('GetObject');
     const response = await service.fetch(at(name), { key: KEYS.admin, method: 'HEAD' });
     expect(response.status).toBe(200);
-    await tidy();
+    expect(response.headers.get('content-type')).toBe('application/octet-stream');
+    expect(response.headers.get('content-disposition')).toBe(`attachment; filename="${name}.duckdb"`);
+    expect(response.headers.get('content-length')).toBeNull();
+    expect(double.count('GetObject')).toBe(before);
+    const missing = await service.fetch(at('nothing'), { key: KEYS.admin, method: 'HEAD' });
+    expect(missing.status).toBe(404);
+    const viewer = await service.fetch(at(name), { key: KEYS.viewer, method: 'HEAD' });
+    expect(viewer.status).toBe(403);
   });
 
   test('of a damaged pack is refused before anything is sent', async () => {
