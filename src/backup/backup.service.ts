@@ -90,7 +90,7 @@ export class BackupService {
    *
    * A failure leaves nothing listed; what was uploaded is removed, or by retention later.
    *
-   * @throws EiderError BACKUP_DISABLED, STORE_*, REPOSITORY_*, BACKUP_IMAGE_CHANGED, RESTORE_CONFLICT
+   * @throws EiderError BACKUP_DISABLED, STORE_*, REPOSITORY_*, BACKUP_IMAGE_CHANGED, RESTORE_CONFLICT, ENCRYPTION_KEY_MISSING
    */
   async create(
     request: BackupRequest & { readonly onlyIfChanged?: false },
@@ -168,6 +168,7 @@ export class BackupService {
     await this.#untilGivenUp(this.repository.claim());
     const listing = await this.#untilGivenUp(this.repository.list());
     await this.#untilGivenUp(this.#yieldToNewerWriter(listing));
+    await this.#untilGivenUp(this.#preparation.refuseLostKey(listing));
     const { head } = this.lineage.state;
     const mayStay = request.onlyIfChanged === true && head !== null && !this.mustBeFull;
     if (mayStay && !(await this.hasUnsavedChanges())) {
@@ -185,6 +186,7 @@ export class BackupService {
       image,
       request,
       config: this.config,
+      encryption: this.#preparation.encryption,
       state: this.lineage.state,
       now: this.clock.now(),
       durations: {
@@ -301,8 +303,11 @@ export class BackupService {
   ): Promise<CapturedImage> {
     progress.step('copy');
     try {
-      const { compression } = this.#preparation;
-      return await this.#capture.capture({ name, compression, base, hashesTables: !hurried, signal }, progress);
+      const { compression, encryption } = this.#preparation;
+      return await this.#capture.capture(
+        { name, compression, encryption, base, hashesTables: !hurried, signal },
+        progress,
+      );
     } catch (error) {
       await this.#discard(name);
       throw error;

@@ -4,6 +4,7 @@ import { FrameMemory } from '../block-pool/frame-memory.js';
 import { inOrder } from '../block-pool/in-order.js';
 import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import type { Compression } from '../block-pool/codec.js';
+import type { EncryptionKey } from '../encryption/encryption-key.js';
 import { BLOCKS_PER_EXTENT, storeExtent, type StoredExtent } from '../repository/extent.js';
 import type { Frame } from '../repository/manifest.js';
 import type { BaseBackup } from './base-backup.js';
@@ -27,6 +28,8 @@ export interface PackContents {
 export interface PackTarget {
   readonly key: string;
   readonly compression: Compression;
+  /** Encrypts frames and block tables. */
+  readonly encryption?: EncryptionKey | undefined;
   /** Blocks that this backup has already are not stored again. */
   readonly base: BaseBackup | undefined;
   /** Ends the reading of the file. */
@@ -53,20 +56,29 @@ export interface PackSource {
 export async function* packStream(
   pool: BlockPool,
   source: PackSource,
-  { key, compression, base, onExtent, signal }: PackTarget,
+  { key, compression, encryption, base, onExtent, signal }: PackTarget,
   contents: PackContents,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Buffer, void, void> {
   const memory = new FrameMemory({ count: BLOCKS_PER_TASK, size: BLOCK_SIZE });
+  const seal = encryption && { key: encryption.bytes, pack: key };
   const encode = async (ranges: readonly FileRange[]): Promise<EncodedFrames> => {
     signal?.throwIfAborted();
     const known = base === undefined ? [] : await framesOf(base, ranges);
     const target = memory.take();
     const hashes = known.map((frame) => frame?.sha256);
-    const result = await pool.encode({ descriptor: source.descriptor, ranges, compression, target, known: hashes });
+    const result = await pool.encode({
+      descriptor: source.descriptor,
+      ranges,
+      compression,
+      target,
+      known: hashes,
+      seal,
+      firstBlock: blockOf(ranges),
+    });
     return { ...result, target, known, read: ranges.reduce((sum, { length }) => sum + length, 0) };
   };
-  const extents = new ExtentBuilder(onExtent);
+  const extents = new ExtentBuilder(onExtent, encryption);
   const header = [{ offset: 0, length: HEADERS_SIZE }];
   for await (const encoded of inOrder(startingWith(header, blockRanges(source.size)), pool.threads + 1, encode)) {
     for (const [index, { sha256, length }] of encoded.ranges.entries()) {
@@ -95,9 +107,14 @@ interface EncodedFrames extends EncodeResult {
 
 /** What the base has for these ranges of the file: the headers, or blocks of one extent. */
 async function framesOf(base: BaseBackup, ranges: readonly FileRange[]): Promise<readonly (Frame | undefined)[]> {
+  const block = blockOf(ranges);
+  return block < 0 ? [base.manifest.database.header] : base.frames(block, ranges.length);
+}
+
+/** The block with which a task begins; -1 for the headers. */
+function blockOf(ranges: readonly FileRange[]): number {
   const offset = ranges[0]?.offset ?? 0;
-  if (offset < HEADERS_SIZE) return [base.manifest.database.header];
-  return base.frames((offset - HEADERS_SIZE) / BLOCK_SIZE, ranges.length);
+  return offset < HEADERS_SIZE ? -1 : (offset - HEADERS_SIZE) / BLOCK_SIZE;
 }
 
 function* startingWith<T>(first: T, rest: Iterable<T>): Generator<T, void, void> {
@@ -122,7 +139,10 @@ class ExtentBuilder {
   #frames: Frame[] = [];
   #first = 0;
 
-  constructor(private readonly onExtent: (extent: StoredExtent) => Promise<void>) {}
+  constructor(
+    private readonly onExtent: (extent: StoredExtent) => Promise<void>,
+    private readonly encryption: EncryptionKey | undefined,
+  ) {}
 
   async add(frame: Frame): Promise<void> {
     this.#frames.push(frame);
@@ -131,7 +151,7 @@ class ExtentBuilder {
 
   async end(): Promise<void> {
     if (this.#frames.length === 0) return;
-    await this.onExtent(storeExtent({ first: this.#first, frames: this.#frames }));
+    await this.onExtent(storeExtent({ first: this.#first, frames: this.#frames }, this.encryption));
     this.#first += this.#frames.length;
     this.#frames = [];
   }

@@ -1,5 +1,5 @@
 import { isEiderError } from '../errors/eider-error.js';
-import { blocksKey, fullPackKey, noteKey, walKey } from '../repository/keys.js';
+import { noteKey, partKeysOf } from '../repository/keys.js';
 import type { Repository } from '../repository/repository.js';
 
 /** Deletes what a plan names, and remembers what was deleted and what the credentials would not allow. */
@@ -22,11 +22,8 @@ export class RepositorySweep {
 
   /** Packs and logs of a name that is no backup, except what others need; then its reservation. */
   async remains(name: string, needed: ReadonlySet<string>): Promise<void> {
-    const keys = [true, false].flatMap((compressed) =>
-      [walKey, fullPackKey, blocksKey].map((key) => key(name, compressed)),
-    );
     let gone = true;
-    for (const key of keys.filter((candidate) => this.present.has(candidate))) {
+    for (const key of partKeysOf(name).filter((candidate) => this.present.has(candidate))) {
       gone = !needed.has(key) && (await this.object(key)) && gone;
     }
     if (gone) await this.#attempt(`pending/${name}.json`, () => this.repository.release(name));

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BackupConfig } from '../config/backup.config.js';
+import { Keyring } from '../encryption/keyring.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { ExtentCache } from './extent-cache.js';
 import type { ObjectInfo, ObjectStore } from '../object-store/object-store.js';
@@ -55,8 +56,10 @@ export class Repository {
     private readonly owner: Pick<BackupConfig, 'environment' | 'stem'>,
     private readonly now: () => Date = () => new Date(),
     cache?: ExtentCache,
+    /** Keys of encrypted backups. */
+    readonly keyring: Keyring = Keyring.EMPTY,
   ) {
-    this.extents = new ExtentStore(store, now, cache);
+    this.extents = new ExtentStore(store, now, cache, keyring);
   }
 
   /** repository.json, or undefined where nothing was ever written. Throws when it belongs to somebody else. */

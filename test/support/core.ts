@@ -7,6 +7,7 @@ import { RetentionService } from '../../src/backup/retention.service.js';
 import { VerifyService } from '../../src/backup/verify.service.js';
 import { BlockPool } from '../../src/block-pool/block-pool.js';
 import { backupConcern } from '../../src/config/backup.config.js';
+import { encryptionConcern } from '../../src/config/encryption.config.js';
 import { databaseConcern } from '../../src/config/database.config.js';
 import { restoreConcern } from '../../src/config/restore.config.js';
 import { DatabaseService } from '../../src/database/database.service.js';
@@ -102,6 +103,7 @@ export class TestCore {
       backupRules,
       () => clock.now(),
       new ExtentCache(extentCacheOf(this.database.path)),
+      encryptionConcern.parse(variables).keyring,
     );
     this.backups = new BackupService(backupRules, this.database, this.repository, this.lineage, clock, this.pool);
     this.catalog = new BackupCatalog(this.repository);
