@@ -1,9 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { Compression } from '../block-pool/codec.js';
 import type { BackupConfig } from '../config/backup.config.js';
+import type { EncryptionKey } from '../encryption/encryption-key.js';
 import { isEiderError } from '../errors/eider-error.js';
 import { type BackupName, compareBackupNames, formatBackupName, nextBackupName } from '../repository/backup-name.js';
-import { blocksKey, fullPackKey, walKey } from '../repository/keys.js';
+import { partKeysOf } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
 import type { Trigger } from '../repository/manifest.js';
 import type { Repository } from '../repository/repository.js';
@@ -11,6 +12,8 @@ import type { Clock } from '../runtime/clock.js';
 import type { BackupRequest } from './backup-request.js';
 import { BaseBackup } from './base-backup.js';
 import { reasonForFull } from './full-or-incremental.js';
+import { formOf } from './image-capture.js';
+import { refuseLostKey } from './lost-key.js';
 
 /** A shutdown has a deadline, and a restore holds writes off meanwhile. */
 const HURRIED: ReadonlySet<Trigger> = new Set(['shutdown', 'pre-restore']);
@@ -45,6 +48,20 @@ export class BackupPreparation {
 
   get compression(): Compression {
     return this.config.compress ? 'zstd' : 'none';
+  }
+
+  /** The key under which backups are stored; undefined where they are not encrypted. */
+  get encryption(): EncryptionKey | undefined {
+    return this.repository.keyring.writing;
+  }
+
+  /**
+   * Asked before anything is written.
+   *
+   * @throws EiderError ENCRYPTION_KEY_MISSING where the newest backup is under a key that this service does not have
+   */
+  async refuseLostKey(listing: Listing): Promise<void> {
+    await refuseLostKey(this.repository, listing);
   }
 
   /**
@@ -83,7 +100,9 @@ export class BackupPreparation {
       const next = nextBackupName(stem, this.clock.now(), newest);
       this.#last = next;
       const name = formatBackupName(next);
-      const taken = listing.foreign.some((foreign) => foreign.name.startsWith(`${name}.duckdb`));
+      const taken =
+        listing.foreign.some((foreign) => foreign.name.startsWith(`${name}.duckdb`)) ||
+        partKeysOf(name).some((key) => listing.objects.has(key));
       if (!taken && (await this.repository.reserve(name, base?.manifest.name))) {
         // Looked at after the reservation is there: whoever removes the base looks the other way round.
         const isThere = base !== undefined && (await this.repository.exists(base.manifest.name));
@@ -95,16 +114,15 @@ export class BackupPreparation {
 
   /** Removes what a failed backup left, its reservation last: whatever cannot be removed now is then never listed. */
   async discard(name: string): Promise<void> {
-    for (const key of [walKey, fullPackKey, blocksKey]) {
-      await this.repository.store.delete(key(name, this.config.compress));
-    }
+    for (const key of partKeysOf(name, formOf(this))) await this.repository.store.delete(key);
     await this.repository.release(name);
   }
 
   async #reasonForFull(base: BaseBackup, request: BackupRequest, listing: Listing): Promise<string | undefined> {
     const facts = { manifest: base.manifest, usedBytes: await base.usedBytes(), sizes: listing.objects };
     const hurried = HURRIED.has(request.trigger);
-    const rules = { compression: this.compression, fullEveryMs: this.config.fullEveryMs, hurried };
+    const keyId = this.encryption?.id;
+    const rules = { compression: this.compression, keyId, fullEveryMs: this.config.fullEveryMs, hurried };
     return reasonForFull(facts, rules, this.clock.now());
   }
 }

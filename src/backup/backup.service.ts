@@ -99,7 +99,7 @@ export class BackupService {
    *
    * A failure leaves nothing listed; what was uploaded is removed, or by retention later.
    *
-   * @throws EiderError BACKUP_DISABLED, STORE_*, REPOSITORY_*, BACKUP_IMAGE_CHANGED, RESTORE_CONFLICT
+   * @throws EiderError BACKUP_DISABLED, STORE_*, REPOSITORY_*, BACKUP_IMAGE_CHANGED, RESTORE_CONFLICT, ENCRYPTION_KEY_MISSING
    */
   async create(
     request: BackupRequest & { readonly onlyIfChanged?: false },
@@ -177,6 +177,7 @@ export class BackupService {
     await this.#untilGivenUp(this.repository.claim());
     const listing = await this.#untilGivenUp(this.repository.list());
     await this.#untilGivenUp(this.#yieldToNewerWriter(listing));
+    await this.#untilGivenUp(this.#preparation.refuseLostKey(listing));
     const newest = await this.#untilGivenUp(this.repository.newestName(listing.backups));
     if (newest !== undefined) await this.#untilGivenUp(this.lookAtVerdict(newest));
     const { head } = this.lineage.state;
@@ -196,6 +197,7 @@ export class BackupService {
       image,
       request,
       config: this.config,
+      encryption: this.#preparation.encryption,
       state: this.lineage.state,
       now: this.clock.now(),
       durations: {
@@ -312,8 +314,11 @@ export class BackupService {
   ): Promise<CapturedImage> {
     progress.step('copy');
     try {
-      const { compression } = this.#preparation;
-      return await this.#capture.capture({ name, compression, base, hashesTables: !hurried, signal }, progress);
+      const { compression, encryption } = this.#preparation;
+      return await this.#capture.capture(
+        { name, compression, encryption, base, hashesTables: !hurried, signal },
+        progress,
+      );
     } catch (error) {
       await this.#discard(name);
       throw error;

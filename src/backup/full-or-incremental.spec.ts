@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { aManifest } from '../../test/support/manifests.js';
-import { reasonForFull } from './full-or-incremental.js';
+import { type FullBackupRules, reasonForFull } from './full-or-incremental.js';
 
 const DAY_MS = 86_400_000;
 const FULL = { key: 'hesocial-backup-20260101-000000.duckdb.zst', length: 1_000 };
@@ -9,7 +9,8 @@ const base = aManifest('hesocial-backup-20260103-000000', {
   createdAt: '2026-01-03T00:00:00Z',
   packs: [FULL, ADDED],
 });
-const rules = { compression: 'zstd', fullEveryMs: 7 * DAY_MS, hurried: false } as const;
+const KEY_ID = '0011223344556677';
+const rules = { compression: 'zstd', keyId: undefined, fullEveryMs: 7 * DAY_MS, hurried: false } as const;
 const facts = {
   manifest: base,
   usedBytes: 700,
@@ -22,8 +23,9 @@ describe('a backup', () => {
     expect(reasonForFull(facts, rules, soon)).toBeUndefined();
   });
 
-  it.each<[string, Partial<typeof facts>, Partial<typeof rules> | { compression: 'none' }, Date, RegExp]>([
+  it.each<[string, Partial<typeof facts>, Partial<FullBackupRules>, Date, RegExp]>([
     ['compression was changed', {}, { compression: 'none' }, soon, /R2_COMPRESS_UPLOADS/],
+    ['encryption was turned on', {}, { keyId: KEY_ID }, soon, /is not encrypted/],
     ['a pack is gone', { sizes: new Map([[FULL.key, { size: 1_000 }]]) }, {}, soon, /blocks\.zst .*missing/],
     [
       'a pack was cut',
@@ -60,6 +62,15 @@ describe('a backup', () => {
   it('is never full by age where that is turned off', () => {
     const later = new Date('2026-01-20T00:00:00Z');
     expect(reasonForFull(facts, { ...rules, fullEveryMs: 0 }, later)).toBeUndefined();
+  });
+
+  it('is full under another key, and where encryption was turned off, however hurried it is', () => {
+    const encrypted = { ...base, encryption: { algorithm: 'aes-256-gcm', keyId: KEY_ID } as const };
+    const told = (keyId: string | undefined): string | undefined =>
+      reasonForFull({ ...facts, manifest: encrypted }, { ...rules, keyId, hurried: true }, soon);
+    expect(told(KEY_ID)).toBeUndefined();
+    expect(told('7766554433221100')).toMatch(/another key, 0011223344556677/);
+    expect(told(undefined)).toMatch(/another key/);
   });
 
   it('that somebody waits for is full only where it must be', () => {

@@ -13,6 +13,8 @@ export interface BaseFacts {
 
 export interface FullBackupRules {
   readonly compression: Compression;
+  /** Id of the key that writes; undefined where nothing is encrypted. */
+  readonly keyId: string | undefined;
   /** A full backup is due when the last one is older, ms; 0 for never. */
   readonly fullEveryMs: number;
   /** Somebody waits for this backup, or will kill it: what can wait is left to a later one. */
@@ -33,6 +35,8 @@ export function reasonForFull(base: BaseFacts, rules: FullBackupRules, now: Date
   const { manifest, usedBytes, sizes } = base;
   if (manifest.compression !== rules.compression)
     return `${manifest.name} was stored with R2_COMPRESS_UPLOADS otherwise`;
+  // Never under two keys: whoever has the newest one must be able to read all of the newest backup.
+  if (manifest.encryption?.keyId !== rules.keyId) return `${manifest.name} is ${encryptedUnder(manifest)}`;
   const missing = manifest.packs.find(({ key, length }) => sizes.get(key)?.size !== length);
   if (missing !== undefined) return `the pack ${missing.key} of ${manifest.name} is missing or has another size`;
   if (rules.hurried) return undefined;
@@ -45,4 +49,8 @@ export function reasonForFull(base: BaseFacts, rules: FullBackupRules, now: Date
   const total = manifest.packs.reduce((sum, { length }) => sum + length, 0);
   if (usedBytes < total * LEAST_USED) return `less than half of the packs of ${manifest.name} is still used`;
   return undefined;
+}
+
+function encryptedUnder({ encryption }: Manifest): string {
+  return encryption === null ? 'not encrypted' : `encrypted under another key, ${encryption.keyId}`;
 }

@@ -3,11 +3,12 @@ import type { BlockPool } from '../block-pool/block-pool.js';
 import type { DatabaseService } from '../database/database.service.js';
 import type { TableCount } from '../database/table-counts.js';
 import type { FileHeader } from '../duckdb-format/file-header.js';
+import type { EncryptionKey } from '../encryption/encryption-key.js';
 import { EiderError, messageOf } from '../errors/eider-error.js';
 import type { Progress } from '../operations/operation.js';
 import type { Compression } from '../block-pool/codec.js';
 import type { StoredExtent } from '../repository/extent.js';
-import { blocksKey, fullPackKey, walKey } from '../repository/keys.js';
+import { blocksKey, fullPackKey, type ObjectForm, walKey } from '../repository/keys.js';
 import type { ExtentReference, Frame, Manifest, ManifestTable } from '../repository/manifest.js';
 import type { Repository } from '../repository/repository.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';
@@ -20,6 +21,7 @@ import { readTail, type WalContents, walStream } from './wal-stream.js';
 export interface CaptureTarget {
   readonly name: string;
   readonly compression: Compression;
+  readonly encryption: EncryptionKey | undefined;
   /** What an incremental backup builds on; undefined for a full one. */
   readonly base: BaseBackup | undefined;
   /** Nobody waits for this backup: there is time to hash the contents of a small database. */
@@ -150,11 +152,11 @@ export class ImageCapture {
   async #storeWal(target: CaptureTarget, descriptor: number | undefined, length: number): Promise<Manifest['wal']> {
     if (length === 0) return null;
     if (descriptor === undefined) throw imageChanged('its write-ahead log went away');
-    const key = walKey(target.name, target.compression === 'zstd');
+    const key = walKey(target.name, formOf(target));
     const contents: WalContents = { stored: 0, sha256: '' };
     await this.repository.store.upload(
       key,
-      walStream(descriptor, length, target.compression, contents),
+      walStream(descriptor, length, { ...target, key }, contents),
       signalOf(target),
     );
     return { key, length, stored: contents.stored, sha256: contents.sha256 };
@@ -166,8 +168,8 @@ export class ImageCapture {
     size: number,
     progress: Progress,
   ): Promise<Pick<CapturedImage, 'headerFrame' | 'packs' | 'extents' | 'stored' | 'added'>> {
-    const { name, compression, base } = target;
-    const key = (base === undefined ? fullPackKey : blocksKey)(name, compression === 'zstd');
+    const { name, compression, encryption, base } = target;
+    const key = (base === undefined ? fullPackKey : blocksKey)(name, formOf(target));
     const contents: PackContents = { length: 0, used: 0, header: undefined, packs: new Set() };
     const extents: ExtentReference[] = [];
     let tables = 0;
@@ -179,7 +181,7 @@ export class ImageCapture {
       tablesAdded += await abortable(this.repository.extents.put(extent, ofBase), target.signal);
     };
     const source = { descriptor: this.database.files.mainDescriptor(), size };
-    const pack = { key, name, compression, base, onExtent, signal: target.signal };
+    const pack = { key, name, compression, encryption, base, onExtent, signal: target.signal };
     const stream = packStream(this.pool, source, pack, contents, (bytes) => progress.advance(bytes));
     // The store may never answer, and a backup that is given up must end all the same.
     const chunks = await abortable(unlessEmpty(stream), target.signal);
@@ -215,6 +217,11 @@ export class ImageCapture {
       throw imageChanged('its write-ahead log was cut');
     }
   }
+}
+
+/** The form of what a backup stores. */
+export function formOf({ compression, encryption }: Pick<CaptureTarget, 'compression' | 'encryption'>): ObjectForm {
+  return { compressed: compression === 'zstd', encrypted: encryption !== undefined };
 }
 
 /** 16 MiB, and more where 10,000 parts of that would not hold the database. */

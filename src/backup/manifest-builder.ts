@@ -2,7 +2,10 @@ import { hostname } from 'node:os';
 import type { BackupConfig } from '../config/backup.config.js';
 import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import type { LineageState } from '../lineage/state-file.js';
+import type { EncryptionKey } from '../encryption/encryption-key.js';
+import { ALGORITHM } from '../encryption/seal.js';
 import { FORMAT_VERSION, type Manifest } from '../repository/manifest.js';
+import { sealFacts } from '../repository/sealed-facts.js';
 import { APPLICATION } from '../runtime/application.js';
 import type { BackupRequest } from './backup-request.js';
 import type { CapturedImage } from './image-capture.js';
@@ -13,6 +16,7 @@ export interface BackupFacts {
   readonly image: CapturedImage;
   readonly request: BackupRequest;
   readonly config: BackupConfig;
+  readonly encryption: EncryptionKey | undefined;
   readonly state: LineageState;
   readonly now: Date;
   readonly durations: Manifest['durations'];
@@ -20,7 +24,7 @@ export interface BackupFacts {
 
 /** The manifest of a backup. */
 export function describeBackup(facts: BackupFacts): Manifest {
-  const { name, image, request, config, state, now } = facts;
+  const { name, image, request, config, encryption, state, now } = facts;
   return {
     format: FORMAT_VERSION,
     name,
@@ -46,12 +50,11 @@ export function describeBackup(facts: BackupFacts): Manifest {
       schemaVersion: image.schemaVersion,
       header: image.headerFrame,
     },
-    tables: [...image.tables],
     compression: config.compress ? 'zstd' : 'none',
-    encryption: null,
+    encryption: encryption === undefined ? null : { algorithm: ALGORITHM, keyId: encryption.id },
     packs: image.packs,
     extents: image.extents,
-    wal: image.wal,
+    ...sealFacts({ name, tables: [...image.tables], wal: image.wal }, encryption),
     bytes: {
       read: image.size + (image.wal?.length ?? 0),
       added: image.added,

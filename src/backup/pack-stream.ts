@@ -4,6 +4,7 @@ import { FrameMemory } from '../block-pool/frame-memory.js';
 import { inOrder } from '../block-pool/in-order.js';
 import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import type { Compression } from '../block-pool/codec.js';
+import type { EncryptionKey } from '../encryption/encryption-key.js';
 import { BLOCKS_PER_EXTENT, storeExtent, type StoredExtent } from '../repository/extent.js';
 import type { Frame } from '../repository/manifest.js';
 import type { BaseBackup, BaseBlocks } from './base-backup.js';
@@ -31,6 +32,8 @@ export interface PackTarget {
   /** The backup, which new block tables name. */
   readonly name: string;
   readonly compression: Compression;
+  /** Encrypts frames and block tables. */
+  readonly encryption?: EncryptionKey | undefined;
   /** Blocks that this backup has already are not stored again. */
   readonly base: BaseBackup | undefined;
   /** Ends the reading of the file. */
@@ -57,20 +60,29 @@ export interface PackSource {
 export async function* packStream(
   pool: BlockPool,
   source: PackSource,
-  { key, name, compression, base, onExtent, signal }: PackTarget,
+  { key, name, compression, encryption, base, onExtent, signal }: PackTarget,
   contents: PackContents,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<Buffer, void, void> {
   const memory = new FrameMemory({ count: BLOCKS_PER_TASK, size: BLOCK_SIZE });
+  const seal = encryption && { key: encryption.bytes, pack: key };
   const encode = async (ranges: readonly FileRange[]): Promise<EncodedFrames> => {
     signal?.throwIfAborted();
     const known = base === undefined ? NO_BLOCKS : await blocksOf(base, ranges);
     const target = memory.take();
     const hashes = known.frames.map((frame) => frame?.sha256);
-    const result = await pool.encode({ descriptor: source.descriptor, ranges, compression, target, known: hashes });
+    const result = await pool.encode({
+      descriptor: source.descriptor,
+      ranges,
+      compression,
+      target,
+      known: hashes,
+      seal,
+      firstBlock: blockOf(ranges),
+    });
     return { ...result, target, known, read: ranges.reduce((sum, { length }) => sum + length, 0) };
   };
-  const extents = new ExtentBuilder(name, onExtent);
+  const extents = new ExtentBuilder(name, onExtent, encryption);
   const header = [{ offset: 0, length: HEADERS_SIZE }];
   for await (const encoded of inOrder(startingWith(header, blockRanges(source.size)), pool.threads + 1, encode)) {
     for (const [index, { sha256, length }] of encoded.ranges.entries()) {
@@ -100,9 +112,15 @@ interface EncodedFrames extends EncodeResult {
 
 /** What the base has for these ranges of the file: the headers, or blocks of one extent. */
 async function blocksOf(base: BaseBackup, ranges: readonly FileRange[]): Promise<BaseBlocks> {
+  const block = blockOf(ranges);
+  if (block < 0) return { frames: [base.manifest.database.header], table: undefined };
+  return base.blocks(block, ranges.length);
+}
+
+/** The block with which a task begins; -1 for the headers. */
+function blockOf(ranges: readonly FileRange[]): number {
   const offset = ranges[0]?.offset ?? 0;
-  if (offset < HEADERS_SIZE) return { frames: [base.manifest.database.header], table: undefined };
-  return base.blocks((offset - HEADERS_SIZE) / BLOCK_SIZE, ranges.length);
+  return offset < HEADERS_SIZE ? -1 : (offset - HEADERS_SIZE) / BLOCK_SIZE;
 }
 
 function* startingWith<T>(first: T, rest: Iterable<T>): Generator<T, void, void> {
@@ -132,6 +150,7 @@ class ExtentBuilder {
   constructor(
     private readonly name: string,
     private readonly onExtent: PackTarget['onExtent'],
+    private readonly encryption: EncryptionKey | undefined,
   ) {}
 
   /** @param table - the table of the base that has this frame in this place */
@@ -150,6 +169,6 @@ class ExtentBuilder {
     this.#first += frames.length;
     this.#frames = [];
     this.#changed = false;
-    await this.onExtent(storeExtent({ first, by: same?.by ?? this.name, frames }), same !== undefined);
+    await this.onExtent(storeExtent({ first, by: same?.by ?? this.name, frames }, this.encryption), same !== undefined);
   }
 }

@@ -14,7 +14,7 @@ const GRACE_START = new Date(NOW.getTime() - 24 * HOUR);
 
 const nameOf = (id: number): string => `hesocial-backup-20260101-0000${String(id).padStart(2, '0')}`;
 const packOf = (id: number): string => `${nameOf(id)}.duckdb.zst`;
-const tableOf = (id: number): string => extentKey(String(id % 10).repeat(64));
+const tableOf = (id: number): string => extentKey(String(id % 10).repeat(64), false);
 const ago = (hours: number): Date => new Date(NOW.getTime() - hours * HOUR);
 
 /** A repository in the making: every object is 1,000 hours old unless it is said otherwise. */

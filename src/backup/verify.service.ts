@@ -46,7 +46,7 @@ export class VerifyService {
   /**
    * Checks every block and the log of a backup against their SHA-256.
    *
-   * @throws EiderError those of `find`, EXTENT_CORRUPT, BACKUP_DAMAGED, STORE_*
+   * @throws EiderError those of `find`, EXTENT_CORRUPT, BACKUP_DAMAGED, ENCRYPTION_KEY_MISSING, STORE_*
    */
   async verify(
     backup: string | Manifest,

@@ -1,14 +1,21 @@
 import { createHash } from 'node:crypto';
 import { read } from 'node:fs';
 import { promisify } from 'node:util';
+import type { EncryptionKey } from '../encryption/encryption-key.js';
 import { EiderError } from '../errors/eider-error.js';
 import type { Compression } from '../block-pool/codec.js';
 import { codecOf } from '../block-pool/codec.js';
+import { LOG_CHUNK, sealLogPart } from '../repository/sealed-log.js';
 
 const readAt = promisify(read);
 
-/** Bytes of the log that become one frame. */
-const CHUNK = 256 * 1024;
+/** How a log is stored. */
+export interface LogForm {
+  /** Its key in the store. */
+  readonly key: string;
+  readonly compression: Compression;
+  readonly encryption?: EncryptionKey | undefined;
+}
 
 /** What was read, known once the stream has ended. */
 export interface WalContents {
@@ -19,7 +26,7 @@ export interface WalContents {
 }
 
 /**
- * The first `length` bytes of the write-ahead log, as frames.
+ * The first `length` bytes of the write-ahead log, as frames, sealed where there is a key.
  *
  * A log is small against the database (a checkpoint folds it from 64 MiB on), so it is read here, 256 KiB at a time.
  *
@@ -29,13 +36,14 @@ export interface WalContents {
 export async function* walStream(
   descriptor: number,
   length: number,
-  compression: Compression,
+  { key, compression, encryption }: LogForm,
   contents: WalContents,
 ): AsyncGenerator<Buffer, void, void> {
   const codec = codecOf(compression);
   const hash = createHash('sha256');
+  let index = 0;
   for (let at = 0; at < length;) {
-    const chunk = Buffer.allocUnsafe(Math.min(CHUNK, length - at));
+    const chunk = Buffer.allocUnsafe(Math.min(LOG_CHUNK, length - at));
     const { bytesRead } = await readAt(descriptor, chunk, 0, chunk.length, at);
     if (bytesRead === 0) {
       throw new EiderError('BACKUP_IMAGE_CHANGED', `The write-ahead log became shorter than ${length} bytes.`);
@@ -43,7 +51,9 @@ export async function* walStream(
     const bytes = chunk.subarray(0, bytesRead);
     at += bytesRead;
     hash.update(bytes);
-    const frame = Buffer.from(codec.encode(bytes));
+    const content = codec.encode(bytes);
+    const part = { log: key, index: index++, isLast: at === length };
+    const frame = encryption === undefined ? Buffer.from(content) : sealLogPart(encryption.bytes, part, content);
     contents.stored += frame.length;
     yield frame;
   }

@@ -6,6 +6,14 @@ export interface FileRange {
   readonly length: number;
 }
 
+/** The key and the pack of frames that are sealed: with the number of the block, a frame's place. */
+export interface FrameSeal {
+  /** 32 bytes. */
+  readonly key: Uint8Array;
+  /** Key of the pack in the store. */
+  readonly pack: string;
+}
+
 /** Reads ranges of an open file, hashes each and stores each as one frame. */
 export interface EncodeTask {
   readonly kind: 'encode';
@@ -16,6 +24,10 @@ export interface EncodeTask {
   readonly target: SharedArrayBuffer;
   /** SHA-256 of each range as the repository has it already; ranges that still match give no frame. */
   readonly known?: readonly (string | undefined)[];
+  /** Frames are encrypted, too. */
+  readonly seal?: FrameSeal | undefined;
+  /** Number of the block in the first range, -1 for the headers; those behind it follow. */
+  readonly firstBlock: number;
 }
 
 /** What became of one range: its hash, and the bytes that its frame takes, 0 where it was known already. */
@@ -38,9 +50,13 @@ export interface DecodeTask {
   readonly compression: Compression;
   readonly stored: Uint8Array;
   readonly frames: readonly DecodeFrame[];
+  /** Frames are encrypted, too. */
+  readonly seal?: FrameSeal | undefined;
 }
 
 export interface DecodeFrame {
+  /** Block of the database file; -1 for its headers. */
+  readonly block: number;
   /** Position of the frame within `stored`. */
   readonly start: number;
   readonly length: number;

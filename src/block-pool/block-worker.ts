@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readSync, writeSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import { codecOf } from './codec.js';
+import { framePlace } from '../encryption/places.js';
+import { seal as sealed, unseal } from '../encryption/seal.js';
+import { type Codec, codecOf } from './codec.js';
 import { freeNativeGarbage } from './native-garbage.js';
 import type {
   BlockTask,
@@ -11,6 +13,7 @@ import type {
   EncodeResult,
   EncodeTask,
   FileRange,
+  FrameSeal,
   HashResult,
   HashTask,
 } from './block-tasks.js';
@@ -36,7 +39,7 @@ export default function run(task: BlockTask): EncodeResult | DecodeResult | Hash
   }
 }
 
-function encode({ descriptor, ranges, compression, target, known }: EncodeTask): EncodeResult {
+function encode({ descriptor, ranges, compression, target, known, seal, firstBlock }: EncodeTask): EncodeResult {
   const codec = codecOf(compression);
   const frames = new Uint8Array(target);
   const results: EncodedRange[] = [];
@@ -49,7 +52,8 @@ function encode({ descriptor, ranges, compression, target, known }: EncodeTask):
       results.push({ sha256, length: 0 });
       continue;
     }
-    const frame = codec.encode(bytes);
+    const content = codec.encode(bytes);
+    const frame = seal === undefined ? content : sealed(seal.key, framePlace(seal.pack, firstBlock + index), content);
     frames.set(frame, length);
     results.push({ sha256, length: frame.byteLength });
     length += frame.byteLength;
@@ -57,18 +61,13 @@ function encode({ descriptor, ranges, compression, target, known }: EncodeTask):
   return { ranges: results, length };
 }
 
-function decode({ descriptor, compression, stored, frames }: DecodeTask): DecodeResult {
+function decode({ descriptor, compression, stored, frames, seal }: DecodeTask): DecodeResult {
   const codec = codecOf(compression);
   const damaged: { index: number; why: string }[] = [];
-  for (const [index, { start, length, sha256, target }] of frames.entries()) {
-    let content: Uint8Array;
-    try {
-      content = codec.decode(stored.subarray(start, start + length));
-    } catch (error) {
-      damaged.push({
-        index,
-        why: `cannot be decompressed (${error instanceof Error ? error.message : String(error)})`,
-      });
+  for (const [index, { start, length, sha256, target, block }] of frames.entries()) {
+    const content = contentOf(stored.subarray(start, start + length), block, codec, seal);
+    if (typeof content === 'string') {
+      damaged.push({ index, why: content });
       continue;
     }
     if (content.byteLength !== target.length || sha256Of(content) !== sha256) {
@@ -78,6 +77,18 @@ function decode({ descriptor, compression, stored, frames }: DecodeTask): Decode
     }
   }
   return { damaged };
+}
+
+/** What a frame holds, or why that cannot be told. */
+function contentOf(stored: Uint8Array, block: number, codec: Codec, seal: FrameSeal | undefined): Uint8Array | string {
+  let step = 'decrypted';
+  try {
+    const frame = seal === undefined ? stored : unseal(seal.key, framePlace(seal.pack, block), stored);
+    step = 'decompressed';
+    return codec.decode(frame);
+  } catch (error) {
+    return `cannot be ${step} (${error instanceof Error ? error.message : String(error)})`;
+  }
 }
 
 function hash({ descriptor, ranges }: HashTask): HashResult {

@@ -1,3 +1,4 @@
+import { SEAL_OVERHEAD } from '../encryption/seal.js';
 import { mostEncoded } from './codec.js';
 
 /**
@@ -12,7 +13,7 @@ export class FrameMemory {
 
   /** @param blocks - how many blocks the largest task has, and the bytes of each */
   constructor(blocks: { readonly count: number; readonly size: number }) {
-    this.#size = blocks.count * mostEncoded(blocks.size);
+    this.#size = blocks.count * (mostEncoded(blocks.size) + SEAL_OVERHEAD);
   }
 
   /** Memory for one task. */

@@ -188,6 +188,7 @@ function describe(backup: BackupView): string {
     parent: backup.parent,
     database: `${backup.database.name}, ${formatBytes(backup.database.size)}, DuckDB ${backup.database.duckdbVersion}, schema ${backup.database.schemaVersion ?? '-'}`,
     stored: `${formatBytes(backup.bytes.stored)}, ${formatBytes(backup.bytes.added)} added`,
+    encrypted: backup.encryption === null ? null : `under the key ${backup.encryption.keyId}`,
     took: `${backup.durations.totalMs} ms`,
     host: backup.host,
     tables: backup.tables.map(({ name, rows, exact }) => `${name} ${exact ? '' : '~'}${rows}`).join(', '),

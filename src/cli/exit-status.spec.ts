@@ -6,6 +6,7 @@ describe('the exit status', () => {
   it.each<[ErrorCode | undefined, number]>([
     ['CONFIGURATION_INVALID', 2],
     ['REQUEST_INVALID', 2],
+    ['ENCRYPTION_KEY_MISSING', 2],
     ['BACKUP_DAMAGED', 3],
     ['MANIFEST_CORRUPT', 3],
     ['RESTORE_CHECK_FAILED', 3],

@@ -3,6 +3,7 @@ import { APPLICATION } from '../runtime/application.js';
 import { addBackupCommands } from './backup-commands.js';
 import { addCheckCommands } from './check-commands.js';
 import { EXIT_STATUS } from './exit-status.js';
+import { addKeyCommands } from './key-commands.js';
 import { addRestoreCommand } from './restore-commands.js';
 
 /** The command line with all its commands. docs/cli.md describes it. */
@@ -16,5 +17,6 @@ export function createProgram(): Command {
   addBackupCommands(program);
   addRestoreCommand(program);
   addCheckCommands(program);
+  addKeyCommands(program);
   return program;
 }

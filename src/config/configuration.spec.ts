@@ -148,7 +148,12 @@ describe('a check of the configuration', () => {
 
   it('never repeats the value of a secret', () => {
     const secrets = CONCERNS.flatMap((concern) => [...concern.variables()].filter(([, doc]) => doc.secret === true));
-    expect(secrets.map(([name]) => name)).toEqual(['R2_ACCESS_KEY_ID', 'R2_SECRET_ACCESS_KEY', 'ADMIN_API_KEYS']);
+    expect(secrets.map(([name]) => name)).toEqual([
+      'R2_ACCESS_KEY_ID',
+      'R2_SECRET_ACCESS_KEY',
+      'ENCRYPTION_KEY',
+      'ADMIN_API_KEYS',
+    ]);
     // Space in it makes both R2 secrets wrong, and as a list of keys it is wrong, too.
     const secret = fc.string({ unit: 'grapheme', minLength: 8 }).map((text) => `Zq!${text}\n${text}!zQ`);
     fc.assert(
@@ -156,8 +161,8 @@ describe('a check of the configuration', () => {
         const env = { ...BUCKET, ...Object.fromEntries(secrets.map(([name]) => [name, value])) };
         const text = linesOf(env).join('\n');
         expect(
-          text.match(/^(R2_ACCESS_KEY_ID|R2_SECRET_ACCESS_KEY|ADMIN_API_KEYS): /gm)?.length,
-        ).toBeGreaterThanOrEqual(3);
+          text.match(/^(R2_ACCESS_KEY_ID|R2_SECRET_ACCESS_KEY|ENCRYPTION_KEY|ADMIN_API_KEYS): /gm)?.length,
+        ).toBeGreaterThanOrEqual(4);
         expect(text).not.toContain('Zq!');
         expect(text).not.toContain('!zQ');
       }),

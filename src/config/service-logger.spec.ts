@@ -6,7 +6,13 @@ import { createLogger, type ServiceLogger } from './service-logger.js';
 const KEY_ID = 'AKIA-0123456789';
 const SECRET = 'wJalr"XUtn\\FEMI/K7MD';
 const HASH = 'ab'.repeat(32);
-const env = { R2_ACCESS_KEY_ID: KEY_ID, R2_SECRET_ACCESS_KEY: ` ${SECRET} `, ADMIN_API_KEYS: `ops:admin:${HASH}` };
+const KEYS = ['QUFB', 'QkJC'].map((part) => `${part.repeat(10)}AAA=`);
+const env = {
+  ENCRYPTION_KEY: KEYS.join(','),
+  R2_ACCESS_KEY_ID: KEY_ID,
+  R2_SECRET_ACCESS_KEY: ` ${SECRET} `,
+  ADMIN_API_KEYS: `ops:admin:${HASH}`,
+};
 
 /** Everything that the process writes meanwhile. */
 function captured(): { text: () => string; release: () => void } {
@@ -44,12 +50,13 @@ describe.each(['text', 'json'] as const)('the log as %s', (logFormat) => {
     ['a fatal error', (log) => log.fatal(withSecret())],
     ['what is worked out late', (log) => log.debug(() => `late ${SECRET}`)],
     ['JSON inside an object', (log) => log.log({ sent: JSON.stringify({ key: SECRET }) }, 'Store')],
+    ['one key of a list', (log) => log.log(`sealed with ${KEYS[1]}`)],
     ['the list of admin keys', (log) => log.verbose(`keys: ${env.ADMIN_API_KEYS}`)],
   ])('masks secrets in %s', (_, write) => {
     write(logger);
     expect(output.text()).toContain('[REDACTED]');
     // Without the backslashes that JSON and util.inspect add.
-    for (const secret of [KEY_ID, SECRET, HASH]) {
+    for (const secret of [KEY_ID, SECRET, HASH, ...KEYS]) {
       expect(output.text().replaceAll('\\', '')).not.toContain(secret.replaceAll('\\', ''));
     }
   });

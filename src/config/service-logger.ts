@@ -63,12 +63,14 @@ export function createLogger(config: Pick<ServiceConfig, 'logFormat' | 'logLevel
   return new ServiceLogger(config, secretsOf(env));
 }
 
-/** The values of all secret variables, the longest first: one may be a part of another. */
+/** The values of all secret variables, and each entry of a list, the longest first: one may be a part of another. */
 function secretsOf(env: Environment): readonly string[] {
   const values = CONCERNS.flatMap((concern) =>
     [...concern.variables()].flatMap(([name, { secret }]) => (secret === true ? [env[name]?.trim() ?? ''] : [])),
   );
-  return [...new Set(values)].filter((value) => value.length >= SHORTEST_SECRET).sort((a, b) => b.length - a.length);
+  return [...new Set(values.flatMap((value) => [value, ...value.split(',').map((entry) => entry.trim())]))]
+    .filter((value) => value.length >= SHORTEST_SECRET)
+    .sort((a, b) => b.length - a.length);
 }
 
 /**

@@ -7,10 +7,11 @@ describe('unknown variables', () => {
       R2_BUCKET: 'x',
       R2_BUCKET_NAME: 'y',
       R2_BACKUP_INTERVAL: '5',
+      ENCRYPTION_KEYS: 'one too many',
       PATH: '/bin',
       DUCKDB_PATH: 'a',
       NODE: '',
     };
-    expect(unknownVariables(env)).toEqual(['R2_BACKUP_INTERVAL', 'R2_BUCKET']);
+    expect(unknownVariables(env)).toEqual(['ENCRYPTION_KEYS', 'R2_BACKUP_INTERVAL', 'R2_BUCKET']);
   });
 });

@@ -204,6 +204,11 @@ export const ERRORS = {
     'The description of the repository cannot be read',
     'Nothing was changed. Backups can still be restored by hand: docs/restore-by-hand.md.',
   ),
+  ENCRYPTION_KEY_MISSING: entry(
+    409,
+    'The key of an encrypted backup is not configured',
+    'Nothing was written, fetched or changed. Add the key of that id behind the first one in ENCRYPTION_KEY or ENCRYPTION_KEY_FILE and restart. Where it is lost, so are the backups under it: begin a new repository with another R2_BACKUP_PATH.',
+  ),
   MANIFEST_CORRUPT: entry(
     500,
     'The manifest of the backup is damaged',

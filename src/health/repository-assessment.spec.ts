@@ -21,6 +21,7 @@ const healthy: RepositoryFacts = {
   lastBackupAgeSeconds: HOUR,
   intervalSeconds: HOUR,
   nextBackupAt: '2026-01-01T01:00:00.000Z',
+  encryptionKeyId: null,
   notBackedUp: { changes: true, commitsInWal: 2, walBytes: 400 },
   conflict: null,
   deletesDenied: 0,
@@ -40,6 +41,8 @@ const failed = {
 };
 const error = { code: 'STORE_NO_SPACE', message: 'full', at: '2026-01-01T01:00:00.000Z' };
 
+const lostKey = { ...error, code: 'ENCRYPTION_KEY_MISSING', message: 'b-1 is encrypted' };
+
 describe('the assessment of backups', () => {
   it('finds nothing wrong with healthy ones', () => {
     expect(assessRepository(healthy)).toEqual([]);
@@ -50,6 +53,7 @@ describe('the assessment of backups', () => {
     ['another process took over', { replacedBy: 'hesocial-backup-20260101-003000' }, 'down', '20260101-003000'],
     ['the histories differ', { conflict: 'both have changed' }, 'down', 'nothing is shipped: both have changed'],
     ['backups fail', { failures: 3, lastError: error }, 'degraded', 'STORE_NO_SPACE'],
+    ['the key is lost', { failures: 1, lastError: lostKey }, 'down', 'nothing is backed up: b-1 is encrypted'],
     ['the last one is overdue', { lastBackupAgeSeconds: 2 * HOUR + 1 }, 'degraded', 'older than 2 intervals'],
     ['two writers cannot be kept apart', { conditionalWrites: 'no' }, 'degraded', 'conditional writes'],
     [

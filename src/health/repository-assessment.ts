@@ -16,6 +16,8 @@ export interface RepositoryFacts extends BackupStatus {
   readonly intervalSeconds: number;
   /** Null where none are taken on an interval. */
   readonly nextBackupAt: string | null;
+  /** Id of the key under which backups are stored; null where they are not encrypted. */
+  readonly encryptionKeyId: string | null;
   /** What would be lost with the disk now; null while that is not known. */
   readonly notBackedUp: NotBackedUp | null;
   /** Why nothing is shipped although the store answers; null where that is not so. */
@@ -63,7 +65,9 @@ export function assessRepository(facts: RepositoryFacts): Finding[] {
     add('down', `another process wrote ${facts.replacedBy}: this one refuses writes; keep one process running`);
   }
   if (facts.conflict !== null) add('down', `nothing is shipped: ${facts.conflict}`);
-  if (facts.failures > 0) {
+  if (facts.lastError?.code === 'ENCRYPTION_KEY_MISSING') {
+    add('down', `nothing is backed up: ${facts.lastError.message}`);
+  } else if (facts.failures > 0) {
     add('degraded', `${facts.failures} backups in a row failed, the last with ${facts.lastError?.code ?? 'an error'}`);
   }
   if (isLate(facts))

@@ -3,6 +3,7 @@ import { BackupScheduler } from '../backup/backup-scheduler.js';
 import { BackupService } from '../backup/backup.service.js';
 import { RetentionService } from '../backup/retention.service.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { encryptionConfig, type EncryptionConfig } from '../config/encryption.config.js';
 import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
 import { ProofScheduler } from '../restore/proof-scheduler.js';
 import { ProofService } from '../restore/proof.service.js';
@@ -19,6 +20,7 @@ import { StoreProbe } from './store-probe.js';
 export class RepositoryHealth {
   constructor(
     @Inject(backupConfig.KEY) private readonly config: BackupConfig,
+    @Inject(encryptionConfig.KEY) private readonly encryption: EncryptionConfig,
     private readonly backups: BackupService,
     private readonly scheduler: BackupScheduler,
     private readonly retention: RetentionService,
@@ -52,6 +54,7 @@ export class RepositoryHealth {
       nextBackupAt: status.enabled && intervalMs > 0 ? this.scheduler.nextDueAt().toISOString() : null,
       notBackedUp: await this.#notBackedUp(),
       conflict: this.late.conflict ?? null,
+      encryptionKeyId: this.encryption.keyring.writing?.id ?? null,
       deletesDenied: this.retention.lastReport?.denied.length ?? 0,
       retentionError: this.retention.lastError,
       ...this.#proofs(),

@@ -3,6 +3,7 @@ import { BackupScheduler } from '../backup/backup-scheduler.js';
 import { BackupService } from '../backup/backup.service.js';
 import { closeDatabase } from '../backup/close-database.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { encryptionConfig, type EncryptionConfig } from '../config/encryption.config.js';
 import { unknownVariables } from '../config/unknown-variables.js';
 import { CheckpointWatcher } from '../database/checkpoint-watcher.js';
 import { DatabaseService } from '../database/database.service.js';
@@ -23,6 +24,7 @@ export class StartupService {
 
   constructor(
     @Inject(backupConfig.KEY) private readonly config: BackupConfig,
+    @Inject(encryptionConfig.KEY) private readonly encryption: EncryptionConfig,
     private readonly restore: RestoreAtStart,
     private readonly late: LateDecision,
     readonly database: DatabaseService,
@@ -93,6 +95,7 @@ export class StartupService {
     if (this.config.retentionFromDeprecatedName) {
       this.#logger.warn('BACKUP_RETENTION_DAYS is deprecated: use R2_BACKUP_RETENTION_DAYS');
     }
+    if (this.encryption.warning !== undefined) this.#logger.warn(this.encryption.warning);
     if (!this.config.enabled) this.#logger.warn('BACKUP_ENABLED=false: no backups are taken, nothing is protected');
   }
 }

@@ -1,45 +1,41 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { replaceFile } from '../runtime/replace-file.js';
 import { makeFolder } from '../runtime/sync-folder.js';
 
 /**
  * The extents of the newest backup, beside the database, so that the next backup need not fetch them.
  *
- * A cache: each extent is known by the SHA-256 of its text, so what is missing, damaged or of another database is fetched
- * from the store, and what cannot be written is left out.
+ * A cache: each extent is named by the SHA-256 of its text, so what is missing, damaged or of another database is fetched
+ * from the store, and what cannot be written is left out. What is encrypted in the store is encrypted here.
  */
 export class ExtentCache {
   constructor(private readonly folder: string) {}
 
   /** The extent as it is stored; undefined where it is not here. */
-  async read(sha256: string): Promise<Buffer | undefined> {
-    return readFile(this.#path(sha256)).catch(() => undefined);
+  async read(key: string): Promise<Buffer | undefined> {
+    return readFile(this.#path(key)).catch(() => undefined);
   }
 
-  async write(sha256: string, body: Buffer): Promise<void> {
+  async write(key: string, body: Buffer): Promise<void> {
     try {
       await makeFolder(this.folder);
-      await replaceFile(this.#path(sha256), body);
+      await replaceFile(this.#path(key), body);
     } catch {
       // It is fetched then.
     }
   }
 
   /** Removes all others. */
-  async keepOnly(sha256: ReadonlySet<string>): Promise<void> {
-    const kept = new Set([...sha256].map(fileName));
+  async keepOnly(keys: readonly string[]): Promise<void> {
+    const kept = new Set(keys.map((key) => basename(key)));
     const found = await readdir(this.folder).catch(() => []);
     for (const file of found.filter((name) => !kept.has(name))) {
       await rm(join(this.folder, file), { force: true, recursive: true }).catch(() => {});
     }
   }
 
-  #path(sha256: string): string {
-    return join(this.folder, fileName(sha256));
+  #path(key: string): string {
+    return join(this.folder, basename(key));
   }
-}
-
-function fileName(sha256: string): string {
-  return `${sha256}.jsonl.zst`;
 }

@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { EiderError } from '../errors/eider-error.js';
 import { codecOf } from '../block-pool/codec.js';
+import type { EncryptionKey } from '../encryption/encryption-key.js';
+import { extentPlace } from '../encryption/places.js';
+import { seal } from '../encryption/seal.js';
 import { extentKey } from './keys.js';
 import type { Frame } from './manifest.js';
 
@@ -52,16 +55,18 @@ export interface StoredExtent {
   readonly sha256: string;
   readonly first: number;
   readonly count: number;
-  /** The compressed text. */
+  /** The compressed text, sealed where the backup is encrypted. */
   readonly body: Buffer;
 }
 
-/** Encodes and compresses an extent. */
-export function storeExtent(extent: Extent): StoredExtent {
+/** Encodes and compresses an extent, and seals it where there is a key. */
+export function storeExtent(extent: Extent, encryption?: EncryptionKey): StoredExtent {
   const text = encodeExtent(extent);
   const sha256 = extentHash(text);
-  const body = Buffer.from(codecOf('zstd').encode(text));
-  return { key: extentKey(sha256), sha256, first: extent.first, count: extent.frames.length, body };
+  const key = extentKey(sha256, encryption !== undefined);
+  const frame = codecOf('zstd').encode(text);
+  const body = encryption === undefined ? Buffer.from(frame) : seal(encryption.bytes, extentPlace(key), frame);
+  return { key, sha256, first: extent.first, count: extent.frames.length, body };
 }
 
 /** The identity of an extent: the SHA-256 of its text, also its key. */

@@ -3,14 +3,18 @@ import type { FileHandle } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { BlockPool } from '../block-pool/block-pool.js';
 import type { DecodeFrame } from '../block-pool/block-tasks.js';
+import { codecOf } from '../block-pool/codec.js';
 import { inOrder } from '../block-pool/in-order.js';
 import { BLOCK_SIZE, HEADERS_SIZE } from '../duckdb-format/layout.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import type { Progress } from '../operations/operation.js';
 import { writeFully } from '../runtime/write-fully.js';
+import { keyOf } from './backup-key.js';
 import { decompressor } from './decompress.js';
 import type { Frame, Manifest } from './manifest.js';
 import type { Repository } from './repository.js';
+import { logHashOf } from './sealed-facts.js';
+import { openLog } from './sealed-log.js';
 import { type Segment, segmentsOf, WINDOW_FRAMES } from './segments.js';
 
 /** Segments being fetched or decoded at once: some keep the threads busy while the others are on their way. */
@@ -41,6 +45,7 @@ export class ImageReader {
    *
    * @param file - undefined checks only
    * @returns what is damaged or missing; a store that cannot be reached is thrown
+   * @throws EiderError ENCRYPTION_KEY_MISSING before anything is read; STORE_*
    */
   async readMain(
     manifest: Manifest,
@@ -48,6 +53,7 @@ export class ImageReader {
     progress: Progress,
     signal?: AbortSignal,
   ): Promise<Damage[]> {
+    keyOf(manifest, this.repository.keyring);
     const damages: Damage[] = [];
     for await (const found of inOrder(this.#segments(manifest), SEGMENTS_AT_ONCE, async (segment) => {
       signal?.throwIfAborted();
@@ -64,22 +70,29 @@ export class ImageReader {
   async readWal(manifest: Manifest, file: FileHandle | undefined, signal?: AbortSignal): Promise<Damage[]> {
     const { wal } = manifest;
     if (wal === null) return [];
+    const { keyring } = this.repository;
+    const key = keyOf(manifest, keyring);
+    const expected = logHashOf(manifest, wal, keyring);
     const hash = createHash('sha256');
     let length = 0;
+    const take = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        if (file !== undefined) await writeFully(file, chunk, length);
+        length += chunk.length;
+      }
+    };
     try {
       const { stream } = await this.repository.store.open(wal.key, signal === undefined ? {} : { signal });
-      await pipeline(stream, decompressor(manifest.compression === 'zstd' ? 'zstd' : 'plain'), async (chunks) => {
-        for await (const chunk of chunks) {
-          hash.update(chunk);
-          if (file !== undefined) await writeFully(file, chunk, length);
-          length += chunk.length;
-        }
-      });
+      if (key === undefined) {
+        await pipeline(stream, decompressor(manifest.compression === 'zstd' ? 'zstd' : 'plain'), take);
+      } else await take(openLog(stream, key.bytes, wal.key, codecOf(manifest.compression)));
     } catch (error) {
       if (isEiderError(error) && error.code !== 'STORE_NOT_FOUND') throw error;
-      return [{ key: wal.key, why: messageOf(error) }];
+      const isSealed = key !== undefined && !isEiderError(error);
+      return [{ key: wal.key, why: isSealed ? `cannot be decrypted (${messageOf(error)})` : messageOf(error) }];
     }
-    const whole = length === wal.length && hash.digest('hex') === wal.sha256;
+    const whole = length === wal.length && hash.digest('hex') === expected;
     return whole ? [] : [{ key: wal.key, why: 'does not match its SHA-256' }];
   }
 
@@ -107,17 +120,20 @@ export class ImageReader {
       if (!isEiderError(error, 'STORE_NOT_FOUND') && !isEiderError(error, 'STORE_CORRUPT')) throw error;
       return [{ key: pack, why: messageOf(error) }];
     }
-    const task = frames.map(({ offset, length, sha256, target }): DecodeFrame => ({
+    const task = frames.map(({ offset, length, sha256, target, block }): DecodeFrame => ({
+      block,
       start: offset - start,
       length,
       sha256,
       target,
     }));
+    const key = keyOf(manifest, this.repository.keyring);
     const { damaged } = await this.pool.decode({
       descriptor: file?.fd,
       compression: manifest.compression,
       stored,
       frames: task,
+      seal: key && { key: key.bytes, pack },
     });
     return damaged.map(({ index, why }) => ({ key: pack, why, block: frames[index]?.block ?? -1 }));
   }

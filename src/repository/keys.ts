@@ -8,10 +8,23 @@ export const NOTES_PREFIX = 'notes/';
 export const HOLDS_PREFIX = 'holds/';
 
 export const manifestKey = (name: string): string => `${name}.json`;
-export const fullPackKey = (name: string, compressed: boolean): string => `${name}.duckdb${compressed ? '.zst' : ''}`;
-export const blocksKey = (name: string, compressed: boolean): string => `${name}.blocks${compressed ? '.zst' : ''}`;
-export const walKey = (name: string, compressed: boolean): string => `${name}.duckdb.wal${compressed ? '.zst' : ''}`;
-export const extentKey = (sha256: string): string => `${EXTENTS_PREFIX}${sha256}.jsonl.zst`;
+/** What is encrypted says so at the end of its key: no stock tool takes it for a file that it can open. */
+const SEALED = '.enc';
+
+/** How packs and logs of a backup are stored. */
+export interface ObjectForm {
+  readonly compressed: boolean;
+  readonly encrypted: boolean;
+}
+
+const suffixOf = ({ compressed, encrypted }: ObjectForm): string =>
+  `${compressed ? '.zst' : ''}${encrypted ? SEALED : ''}`;
+
+export const fullPackKey = (name: string, form: ObjectForm): string => `${name}.duckdb${suffixOf(form)}`;
+export const blocksKey = (name: string, form: ObjectForm): string => `${name}.blocks${suffixOf(form)}`;
+export const walKey = (name: string, form: ObjectForm): string => `${name}.duckdb.wal${suffixOf(form)}`;
+export const extentKey = (sha256: string, encrypted: boolean): string =>
+  `${EXTENTS_PREFIX}${sha256}.jsonl${suffixOf({ compressed: true, encrypted })}`;
 export const pendingKey = (name: string): string => `${PENDING_PREFIX}${name}.json`;
 export const noteKey = (name: string): string => `${NOTES_PREFIX}${name}.json`;
 export const holdKey = (id: string): string => `${HOLDS_PREFIX}${id}.json`;
@@ -22,17 +35,38 @@ export function nameBelow(prefix: string, key: string): string | undefined {
   return rest.endsWith('.json') && !rest.includes('/') ? rest.slice(0, -'.json'.length) : undefined;
 }
 
-const OWN_OBJECT = /^([^/]+?)\.(?:duckdb|blocks|duckdb\.wal)(?:\.zst)?$/;
+const OWN_OBJECT = /^([^/]+?)\.(?:duckdb|blocks|duckdb\.wal)(?:\.zst)?(?:\.enc)?$/;
 
 /** The backup that a pack or a log is of, as far as its key tells; undefined for everything else. */
 export function ownerOf(key: string): string | undefined {
   return OWN_OBJECT.exec(key)?.[1];
 }
 
+const FORMS: readonly ObjectForm[] = [true, false].flatMap((compressed) =>
+  [true, false].map((encrypted) => ({ compressed, encrypted })),
+);
+
+/**
+ * The keys of everything that a backup may have stored under its name, its manifest apart: the log, then the packs.
+ *
+ * @param form - as this backup was stored; by default in every form
+ */
+export function partKeysOf(name: string, form?: ObjectForm): string[] {
+  const forms = form === undefined ? FORMS : [form];
+  return forms.flatMap((each) => [walKey, fullPackKey, blocksKey].map((key) => key(name, each)));
+}
+
+/** Whether the object of a key is encrypted, as its name says. */
+export function isSealed(key: string): boolean {
+  return key.endsWith(SEALED);
+}
+
 /** What an object at the top of the repository is, told from its key alone. */
 export type TopLevelKey =
   | { readonly kind: 'manifest'; readonly name: string; readonly parsed: BackupName }
   | { readonly kind: 'image'; readonly name: string; readonly encoding: ImageEncoding }
+  /** A pack of a full backup that only a key opens: never a file that somebody put there. */
+  | { readonly kind: 'sealed-image'; readonly name: string }
   | { readonly kind: 'wal'; readonly name: string }
   | { readonly kind: 'other' };
 
@@ -40,7 +74,8 @@ export type TopLevelKey =
 export type ImageEncoding = 'plain' | 'gzip' | 'zstd';
 
 const IMAGE = /^(.+)\.duckdb(\.gz|\.zst)?$/;
-const WAL = /^(.+)\.duckdb\.wal(?:\.zst)?$/;
+const SEALED_IMAGE = /^(.+)\.duckdb(?:\.zst)?\.enc$/;
+const WAL = /^(.+)\.duckdb\.wal(?:\.zst)?(?:\.enc)?$/;
 const ENCODINGS: Readonly<Record<string, ImageEncoding>> = { '.gz': 'gzip', '.zst': 'zstd' };
 
 /** Classifies a key without a slash. */
@@ -49,6 +84,8 @@ export function classifyKey(key: string): TopLevelKey {
   if (wal !== null) return { kind: 'wal', name: wal[1] ?? '' };
   const image = IMAGE.exec(key);
   if (image !== null) return { kind: 'image', name: image[1] ?? '', encoding: ENCODINGS[image[2] ?? ''] ?? 'plain' };
+  const sealed = SEALED_IMAGE.exec(key);
+  if (sealed !== null) return { kind: 'sealed-image', name: sealed[1] ?? '' };
   const name = key.endsWith('.json') ? key.slice(0, -'.json'.length) : '';
   const parsed = parseBackupName(name);
   return parsed === undefined ? { kind: 'other' } : { kind: 'manifest', name, parsed };
@@ -57,10 +94,10 @@ export function classifyKey(key: string): TopLevelKey {
 /** The full backup whose pack a key is; undefined for other packs. */
 export function fullBackupOf(pack: string): BackupName | undefined {
   const key = classifyKey(pack);
-  return key.kind === 'image' ? parseBackupName(key.name) : undefined;
+  return key.kind === 'image' || key.kind === 'sealed-image' ? parseBackupName(key.name) : undefined;
 }
 
 /** The backup that a user means: its name, or the name of its pack as an operator sees it in the bucket. */
 export function backupNameOf(text: string): string {
-  return text.replace(/\.json$|\.blocks(\.zst)?$|\.duckdb(\.zst|\.gz)?$/, '');
+  return text.replace(/\.json$|\.blocks(\.zst)?(\.enc)?$|\.duckdb(\.gz|(\.zst)?(\.enc)?)$/, '');
 }

@@ -45,6 +45,12 @@ describe('a listing', () => {
     expect([foreign, backups]).toEqual([[], []]);
   });
 
+  it('never shows an encrypted pack as a file by hand: nobody can open it without a manifest', () => {
+    const name = 'hesocial-backup-20260101-000000';
+    const { foreign } = readListing([at(`${name}.duckdb.zst.enc`), at(`${name}.duckdb.enc`)], new Map());
+    expect(foreign).toEqual([]);
+  });
+
   it('passes over what is none of its business', () => {
     const { foreign, backups } = readListing([at('repository.json'), at('notes.txt'), at('a.json')], new Map());
     expect([foreign, backups]).toEqual([[], []]);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { ALGORITHM } from '../encryption/seal.js';
 import { EiderError } from '../errors/eider-error.js';
 import { positionSchema } from './position.js';
 
@@ -9,6 +10,8 @@ export const FORMAT_VERSION = 1;
 const bytes = z.int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const key = z.string().min(1).max(512);
+/** In an encrypted backup: sealed, in base64 (./sealed-facts.ts). */
+const sealed = /^[A-Za-z0-9+/]{38,400}={0,2}$/;
 
 /** Where the bytes of one block are: a range of a pack, and the SHA-256 of the block itself. */
 export const frameSchema = z.strictObject({ pack: key, offset: bytes, length: bytes, sha256 });
@@ -34,7 +37,13 @@ const tableSchema = z.strictObject({
   name: z.string(),
   rows: z.int().nonnegative(),
   exact: z.boolean(),
-  hash: z.string().regex(/^\d+$/).nullable(),
+  hash: z.string().regex(/^\d+$/).or(z.string().regex(sealed)).nullable(),
+});
+
+/** How every frame, block table and log of a backup is encrypted: all under one key. */
+const encryptionSchema = z.strictObject({
+  algorithm: z.literal(ALGORITHM),
+  keyId: z.string().regex(/^[0-9a-f]{16}$/),
 });
 
 const extentSchema = z.strictObject({ key, sha256, first: z.int().nonnegative(), count: z.int().positive() });
@@ -56,10 +65,10 @@ export const manifestSchema = z.strictObject({
   database: databaseSchema,
   tables: z.array(tableSchema),
   compression: z.enum(['zstd', 'none']),
-  encryption: z.null(),
+  encryption: encryptionSchema.nullable(),
   packs: z.array(z.strictObject({ key, length: bytes })).min(1),
   extents: z.array(extentSchema),
-  wal: z.strictObject({ key, length: bytes, stored: bytes, sha256 }).nullable(),
+  wal: z.strictObject({ key, length: bytes, stored: bytes, sha256: sha256.or(z.string().regex(sealed)) }).nullable(),
   bytes: z.strictObject({ read: bytes, added: bytes, stored: bytes }),
   durations: z.strictObject({ checkpointMs: bytes, captureMs: bytes, totalMs: bytes }),
   host: z.string(),

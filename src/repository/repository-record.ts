@@ -18,6 +18,7 @@ const RESTORE_BY_HAND = [
   'Then open NAME.duckdb with DuckDB of the version that NAME.json records in database.duckdbVersion, or newer.',
   'NAME.json (the manifest) lists every object of the backup, its sizes and its tables.',
   'An incremental backup (kind in NAME.json) has its blocks in several packs; the tables under extents/ say where: a JSON line for each block with pack, offset, length and SHA-256.',
+  'Where encryption in NAME.json is not null, packs, logs and tables end in .enc and open only with the key of that id: AES-256-GCM, as docs/format.md describes.',
 ];
 
 /** The bytes of a new repository.json. */

@@ -6,6 +6,7 @@ import { OBJECT_STORE, type ObjectStore } from '../object-store/object-store.js'
 import { ObjectStoreModule } from '../object-store/object-store.module.js';
 import { Clock } from '../runtime/clock.js';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
+import { encryptionConfig, type EncryptionConfig } from '../config/encryption.config.js';
 import { extentCacheOf } from '../database/database-files.js';
 import { ExtentCache } from './extent-cache.js';
 import { Repository } from './repository.js';
@@ -15,13 +16,20 @@ import { Repository } from './repository.js';
   providers: [
     {
       provide: Repository,
-      inject: [OBJECT_STORE, backupConfig.KEY, databaseConfig.KEY, Clock],
-      useFactory: (store: ObjectStore, config: BackupConfig, { path }: DatabaseConfig, clock: Clock) =>
+      inject: [OBJECT_STORE, backupConfig.KEY, databaseConfig.KEY, encryptionConfig.KEY, Clock],
+      useFactory: (
+        store: ObjectStore,
+        config: BackupConfig,
+        { path }: DatabaseConfig,
+        { keyring }: EncryptionConfig,
+        clock: Clock,
+      ) =>
         new Repository(
           store,
           config,
           () => clock.now(),
           new ExtentCache(extentCacheOf(resolve(path))),
+          keyring,
           (ms, work) => clock.every(ms, work),
         ),
     },

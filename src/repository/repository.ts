@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BackupConfig } from '../config/backup.config.js';
+import { Keyring } from '../encryption/keyring.js';
 import { Clock } from '../runtime/clock.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { ExtentCache } from './extent-cache.js';
@@ -47,6 +48,8 @@ export class Repository {
     private readonly owner: Pick<BackupConfig, 'environment' | 'stem'>,
     private readonly now: () => Date = () => new Date(),
     cache?: ExtentCache,
+    /** Keys of encrypted backups. */
+    readonly keyring: Keyring = Keyring.EMPTY,
     every: Clock['every'] = (ms, work) => new Clock().every(ms, work),
   ) {
     this.notes = new NoteStore(store);
@@ -54,7 +57,7 @@ export class Repository {
     this.reservations = new ReadCache(store, (key, body) =>
       decodeReservation(nameBelow(PENDING_PREFIX, key) ?? key, body),
     );
-    this.extents = new ExtentStore(store, cache);
+    this.extents = new ExtentStore(store, cache, keyring);
   }
 
   /** repository.json, or undefined where nothing was ever written. Throws when it belongs to somebody else. */

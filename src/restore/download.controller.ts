@@ -25,6 +25,7 @@ export class DownloadController {
     'REQUEST_INVALID',
     'BACKUP_NOT_FOUND',
     'MANIFEST_CORRUPT',
+    'ENCRYPTION_KEY_MISSING',
     'EXTENT_CORRUPT',
     'BACKUP_DAMAGED',
     'RESTORE_NO_SPACE',

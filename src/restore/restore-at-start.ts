@@ -41,7 +41,7 @@ export class RestoreAtStart {
   /**
    * Runs the decision table.
    *
-   * @throws EiderError START_REFUSED_STORE_UNREACHABLE, RESTORE_CONFLICT, DATABASE_*, STORE_*, REPOSITORY_*
+   * @throws EiderError START_REFUSED_STORE_UNREACHABLE, RESTORE_CONFLICT, ENCRYPTION_KEY_MISSING, DATABASE_*, STORE_*, REPOSITORY_*
    */
   async run(): Promise<StartOutcome> {
     const path = this.restores.database;
@@ -80,9 +80,10 @@ export class RestoreAtStart {
    * Restores a backup in the place of the local database, whatever its history, while the service is stopped. The
    * database that was there is kept beside it.
    *
-   * @throws EiderError DATABASE_LOCKED and those of `RestoreService.offline`
+   * @throws EiderError ENCRYPTION_KEY_MISSING, DATABASE_LOCKED and those of `RestoreService.offline`
    */
   async replaceLocal(found: FoundBackup): Promise<RestoreReport> {
+    this.restores.requireKey(found);
     const path = this.restores.database;
     await refuseInUse(path);
     await recoverSwap(path);

@@ -43,6 +43,7 @@ export class RestoreController {
     'RESTORE_IN_PROGRESS',
     'BACKUP_NOT_FOUND',
     'MANIFEST_CORRUPT',
+    'ENCRYPTION_KEY_MISSING',
     'EXTENT_CORRUPT',
     'BACKUP_DAMAGED',
     'RESTORE_NO_SPACE',

@@ -11,8 +11,10 @@ import { upgradeStorage } from '../database/storage-upgrade.js';
 import { EiderError } from '../errors/eider-error.js';
 import { writeState } from '../lineage/state-file.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
+import { keyOf } from '../repository/backup-key.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { HoldPurpose } from '../repository/hold.js';
+import { tablesOf } from '../repository/sealed-facts.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
 import { makeFolder } from '../runtime/sync-folder.js';
@@ -104,8 +106,14 @@ export class RestoreService {
     throw new EiderError('BACKUP_NOT_FOUND', `${name} has been removed.`);
   }
 
-  /** What restoring would do; nothing is fetched. */
+  /** Throws ENCRYPTION_KEY_MISSING where a backup cannot be decrypted: asked before anything is fetched or touched. */
+  requireKey(found: FoundBackup): void {
+    if (found.kind === 'eider') keyOf(found.manifest, this.repository.keyring);
+  }
+
+  /** What restoring would do; nothing is fetched. Throws ENCRYPTION_KEY_MISSING. */
   async plan(found: FoundBackup, target: string = this.database): Promise<RestorePlan> {
+    this.requireKey(found);
     const newest = await this.newestName();
     const { bavail, bsize } = await statfs(await nearestFolder(resolve(target)));
     return planRestore(found, {
@@ -136,7 +144,8 @@ export class RestoreService {
    *
    * On failure nothing is left behind.
    *
-   * @throws EiderError RESTORE_NO_SPACE, BACKUP_NOT_FOUND where it was removed meanwhile, BACKUP_DAMAGED, RESTORE_CHECK_FAILED, STORE_*
+   * @throws EiderError ENCRYPTION_KEY_MISSING, RESTORE_NO_SPACE, BACKUP_NOT_FOUND where it was removed meanwhile, BACKUP_DAMAGED,
+   *   RESTORE_CHECK_FAILED, STORE_*
    */
   async prepare(
     found: FoundBackup,
@@ -314,13 +323,14 @@ export class RestoreService {
 
   async #check(found: FoundBackup, path: string, signal?: AbortSignal): Promise<void> {
     const task = { path, catalog: catalogNameOf(this.database) };
-    await checkDatabase(task, found.kind === 'eider' ? contentsOf(found.manifest) : undefined, signal);
+    await checkDatabase(task, found.kind === 'eider' ? this.#contentsOf(found.manifest) : undefined, signal);
     if (found.kind === 'foreign') await upgradeStorage(path);
   }
-}
 
-function contentsOf({ tables, database }: Manifest): ExpectedContents {
-  return { tables, duckdbVersion: database.duckdbVersion };
+  #contentsOf(manifest: Manifest): ExpectedContents {
+    const tables = tablesOf(manifest, this.repository.keyring);
+    return { tables, duckdbVersion: manifest.database.duckdbVersion };
+  }
 }
 
 /** The name by which the user knows a backup. */

@@ -9,6 +9,8 @@ import { isEiderError, messageOf } from '../errors/eider-error.js';
 import { isMissing } from '../errors/system-error.js';
 import { readState } from '../lineage/state-file.js';
 import type { Extent } from '../repository/extent.js';
+import { keyOf } from '../repository/backup-key.js';
+import { logHashOf } from '../repository/sealed-facts.js';
 import type { Manifest } from '../repository/manifest.js';
 import { comparePositions } from '../duckdb-format/file-position.js';
 import type { Repository } from '../repository/repository.js';
@@ -22,21 +24,18 @@ export interface RemoteFindings {
 
 /**
  * Looks into the repository. Only a store that cannot be reached counts as such: wrong credentials, a missing bucket, a
- * repository of somebody else are thrown, since waiting would not mend them.
+ * repository of somebody else, a key that is missing are thrown, since waiting would not mend them.
  */
 export async function lookRemote(repository: Repository): Promise<RemoteFindings> {
   try {
     await repository.inspect();
     const listing = await repository.list();
     const newest = await repository.newest(listing.backups);
-    if (newest !== undefined)
-      return {
-        newest,
-        facts: backupFacts(
-          newest,
-          listing.backups.map(({ name }) => name),
-        ),
-      };
+    if (newest !== undefined) {
+      keyOf(newest, repository.keyring);
+      const names = listing.backups.map(({ name }) => name);
+      return { newest, facts: backupFacts(newest, names) };
+    }
     const foreign = listing.foreign[0];
     const facts: RemoteFacts =
       foreign === undefined ? { kind: 'empty' } : { kind: 'foreign', name: foreign.name, createdAt: foreign.createdAt };
@@ -128,13 +127,15 @@ async function equalsBackup(
     )) {
       if (!equal) return false;
     }
-    return manifest.wal === null || (await beginsWithLog(`${path}.wal`, manifest.wal));
+    const { wal } = manifest;
+    if (wal === null) return true;
+    return await beginsWithLog(`${path}.wal`, wal.length, logHashOf(manifest, wal, repository.keyring));
   } finally {
     await file.close();
   }
 }
 
-async function beginsWithLog(path: string, { length, sha256 }: NonNullable<Manifest['wal']>): Promise<boolean> {
+async function beginsWithLog(path: string, length: number, sha256: string): Promise<boolean> {
   const hash = createHash('sha256');
   try {
     for await (const chunk of createReadStream(path, { end: length - 1 })) hash.update(chunk as Buffer);

@@ -32,6 +32,7 @@ export class VerifyController {
     'REQUEST_INVALID',
     'BACKUP_NOT_FOUND',
     'MANIFEST_CORRUPT',
+    'ENCRYPTION_KEY_MISSING',
     'EXTENT_CORRUPT',
     'BACKUP_DAMAGED',
     'RESTORE_NO_SPACE',

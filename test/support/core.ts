@@ -8,6 +8,7 @@ import { Verdicts } from '../../src/backup/verdicts.js';
 import { VerifyService } from '../../src/backup/verify.service.js';
 import { BlockPool } from '../../src/block-pool/block-pool.js';
 import { backupConcern } from '../../src/config/backup.config.js';
+import { encryptionConcern } from '../../src/config/encryption.config.js';
 import { databaseConcern } from '../../src/config/database.config.js';
 import { restoreConcern } from '../../src/config/restore.config.js';
 import { DatabaseService } from '../../src/database/database.service.js';
@@ -115,6 +116,7 @@ export class TestCore {
       backupRules,
       () => clock.now(),
       new ExtentCache(extentCacheOf(this.database.path)),
+      encryptionConcern.parse(variables).keyring,
       (ms, work) => clock.every(ms, work),
     );
     this.backups = new BackupService(backupRules, this.database, this.repository, this.lineage, clock, this.pool);

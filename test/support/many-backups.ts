@@ -24,11 +24,11 @@ export function* manyBackups(count: number, last: Date): Generator<{ key: string
     const sha256 = index.toString(16).padStart(64, '0');
     const own = name === full ? `${name}.duckdb.zst` : `${name}.blocks.zst`;
     const packs = [...new Set([own, `${full}.duckdb.zst`])].map((key) => ({ key, length: BODY.length }));
-    const extents = [{ key: extentKey(sha256), sha256, first: 0, count: 1 }];
+    const extents = [{ key: extentKey(sha256, false), sha256, first: 0, count: 1 }];
     const createdAt = new Date(last.getTime() - (count - 1 - index) * EVERY_MS).toISOString();
     yield { key: manifestKey(name), body: encodeManifest(aManifest(name, { packs, extents, createdAt })) };
     yield { key: own, body: BODY };
-    yield { key: extentKey(sha256), body: BODY };
+    yield { key: extentKey(sha256, false), body: BODY };
     if (index % 20 === 0)
       yield { key: noteKey(name), body: encodeNote({ label: null, pinned: false, verified: null }) };
   }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { closeDatabase } from '../../../src/backup/close-database.js';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
+import { FIRST_KEY, keys } from '../../support/encryption.js';
 import { ADAPTERS, backUp, contentOf, Site } from '../../support/site.js';
 
 /** A second process without Eider: opens a database file as any DuckDB client does and counts its guests. */
@@ -43,11 +44,20 @@ describe.each(ADAPTERS)('a full backup in a %s', (adapter) => {
     });
   };
 
-  const KINDS: readonly [string, Record<string, string>, boolean][] = [
+  const OPEN_KINDS: readonly [string, Record<string, string>, boolean][] = [
     ['compressed', {}, false],
     ['compressed, with its log', {}, true],
     ['uncompressed', { R2_COMPRESS_UPLOADS: 'false' }, false],
     ['uncompressed, with its log', { R2_COMPRESS_UPLOADS: 'false' }, true],
+  ];
+
+  const KINDS = [
+    ...OPEN_KINDS,
+    ...OPEN_KINDS.map(([kind, env, log]): (typeof OPEN_KINDS)[number] => [
+      `encrypted, ${kind}`,
+      { ...env, ...keys(FIRST_KEY) },
+      log,
+    ]),
   ];
 
   it.each(KINDS)('%s, is restored on an empty machine', async (_, env, log) => {
@@ -55,15 +65,16 @@ describe.each(ADAPTERS)('a full backup in a %s', (adapter) => {
     const manifest = log ? await withLog() : await backUp(core);
     expect(manifest.wal !== null).toBe(log);
     expect(manifest.compression).toBe(env['R2_COMPRESS_UPLOADS'] === undefined ? 'zstd' : 'none');
+    expect(manifest.encryption?.keyId).toBe(env['ENCRYPTION_KEY'] === undefined ? undefined : FIRST_KEY.id);
     const content = await contentOf(core);
     expect(await core.verify.verify(manifest.name)).toMatchObject({ ok: true });
-    const second = site.core('second');
+    const second = site.core('second', env);
     const outcome = await second.boot();
     expect(outcome.decision).toMatchObject({ row: 'local-missing', backup: manifest.name });
     expect(await contentOf(second)).toEqual(content);
   });
 
-  it.each(KINDS)('%s, opens with stock tools alone', async (_, env, log) => {
+  it.each(OPEN_KINDS)('%s, opens with stock tools alone', async (_, env, log) => {
     await start(env);
     const manifest = log ? await withLog() : await backUp(core);
     const suffix = manifest.compression === 'zstd' ? '.zst' : '';

@@ -5,6 +5,7 @@ import { isEiderError } from '../../../src/errors/eider-error.js';
 import { type Manifest, objectsOf } from '../../../src/repository/manifest.js';
 import { extentKey, manifestKey, noteKey, ownerOf, pendingKey } from '../../../src/repository/keys.js';
 import type { TestCore } from '../../support/core.js';
+import { FIRST_KEY, keys, SECOND_KEY, THIRD_KEY } from '../../support/encryption.js';
 import { report } from '../../support/fault-loop.js';
 import { ADAPTERS, contentOf, Site } from '../../support/site.js';
 
@@ -12,7 +13,14 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const STEPS = process.env['CI'] === 'true' ? 80 : 20;
 const TIMEOUT_MS = 240_000;
-const RULES = { R2_BACKUP_RETENTION_DAYS: '6', R2_FULL_BACKUP_DAYS: '4', RESTORE_POINTS_KEEP: '1' };
+/** How a history begins; a step changes it. All of these keys read at any time. */
+const RINGS = [
+  keys('off', FIRST_KEY, SECOND_KEY, THIRD_KEY),
+  keys(FIRST_KEY, SECOND_KEY, THIRD_KEY),
+  keys(SECOND_KEY, FIRST_KEY, THIRD_KEY),
+  keys(THIRD_KEY, SECOND_KEY, FIRST_KEY),
+];
+const BASIC_RULES = { R2_BACKUP_RETENTION_DAYS: '6', R2_FULL_BACKUP_DAYS: '4', RESTORE_POINTS_KEEP: '1' };
 
 /** mulberry32: the same numbers for the same seed. */
 function numbers(seed: number): (below: number) => number {
@@ -31,6 +39,8 @@ let site: Site;
 class History {
   core!: TestCore;
   readonly content = new Map<string, readonly string[]>();
+  rules: Record<string, string> = BASIC_RULES;
+  keyChanges = 0;
   readonly kinds = { full: 0, incremental: 0 };
   restores = 0;
   removed = 0;
@@ -42,6 +52,7 @@ class History {
   constructor(private readonly pick: (below: number) => number) {}
 
   async begin(): Promise<void> {
+    if (this.pick(3) > 0) this.#takeKeys();
     await this.#boot('machine-0');
     await this.core.write(
       'CREATE TABLE rows (id INTEGER, note VARCHAR)',
@@ -61,6 +72,7 @@ class History {
     () => this.#retain(),
     () => this.#removeAny(),
     () => this.#restart(),
+    () => this.#changeKeys(),
     () => this.#loseTheDisk(),
     () => this.#cutOff(),
     () => this.#check(),
@@ -95,7 +107,7 @@ class History {
 
   /** A machine that has nothing but the repository gets what was written down. */
   async expectRestorable(name: string): Promise<void> {
-    const other = site.core(`reader-${++this.#machines}`, RULES);
+    const other = site.core(`reader-${++this.#machines}`, this.rules);
     const manifest = await other.repository.manifest(name);
     await other.restores.toFile({ kind: 'eider', manifest }, other.database.path);
     await other.open();
@@ -106,7 +118,7 @@ class History {
   }
 
   async #boot(machine: string): Promise<void> {
-    this.core = site.core(machine, RULES);
+    this.core = site.core(machine, this.rules);
     await this.core.boot();
   }
 
@@ -188,9 +200,30 @@ class History {
   async #restart(): Promise<void> {
     const before = await contentOf(this.core);
     await this.core.close();
-    this.core = site.core(this.core.folder.slice(site.path.length + 1), RULES);
+    this.core = site.core(this.core.folder.slice(site.path.length + 1), this.rules);
     await this.core.boot();
     expect(await contentOf(this.core)).toEqual(before);
+  }
+
+  #takeKeys(): void {
+    this.rules = { ...BASIC_RULES, ...RINGS[this.pick(RINGS.length)] };
+  }
+
+  /** Another key writes from the next backup on, or none: that one must be a full one then. */
+  async #changeKeys(): Promise<void> {
+    const before = await this.#newestKey();
+    this.#takeKeys();
+    await this.#restart();
+    this.keyChanges++;
+    const { kinds } = this;
+    const full = kinds.full;
+    await this.#backUp();
+    if ((await this.#newestKey()) !== before) expect(kinds.full).toBe(full + 1);
+  }
+
+  async #newestKey(): Promise<string | null> {
+    const [newest] = await this.listed();
+    return newest === undefined ? null : ((await this.core.repository.manifest(newest)).encryption?.keyId ?? null);
   }
 
   async #loseTheDisk(): Promise<void> {
@@ -210,7 +243,7 @@ class History {
     const { repository, store } = this.core;
     if (!(await repository.reserve(name, (await this.listed())[0]))) return;
     await store.put(`${name}.blocks.zst`, Buffer.from('cut'));
-    await store.put(extentKey(createHash('sha256').update(name).digest('hex')), Buffer.from('cut'));
+    await store.put(extentKey(createHash('sha256').update(name).digest('hex'), false), Buffer.from('cut'));
   }
 
   async #check(): Promise<void> {
@@ -257,7 +290,7 @@ describe.each(ADAPTERS)('any history in a %s', (adapter) => {
       for (const name of await history.listed()) await history.expectRestorable(name);
       const { kinds, restores, removed } = history;
       report(
-        `history in a ${adapter}: ${kinds.full} full and ${kinds.incremental} incremental backups, ${restores} restored elsewhere and compared, ${removed} objects removed`,
+        `history in a ${adapter}: ${kinds.full} full and ${kinds.incremental} incremental backups, ${restores} restored elsewhere and compared, ${removed} objects removed, ${history.keyChanges} times other keys`,
       );
       expect(kinds.incremental).toBeGreaterThan(0);
     },
