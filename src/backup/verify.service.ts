@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { type Damage, ImageReader } from '../repository/image-reader.js';
+import { keyOf } from '../repository/backup-key.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { VerifyMode } from '../repository/note.js';
 import { Repository } from '../repository/repository.js';
@@ -54,6 +55,8 @@ export class VerifyService {
     signal?: AbortSignal,
   ): Promise<VerifyReport> {
     const manifest = typeof backup === 'string' ? await this.find(backup) : backup;
+    // Before a hold is written: without its key nothing of it can be read.
+    keyOf(manifest, this.repository.keyring);
     const bytes = bytesOf(manifest);
     progress.step('read');
     progress.total(bytes);
