@@ -58,7 +58,7 @@ export class VerifyService {
     progress.total(bytes);
     const damages = [
       ...(await this.#reader.readWal(manifest, undefined, signal)),
-      ...(await this.#reader.readMain(manifest, undefined, progress, signal)),
+      ...(await this.#reader.readMain(manifest, undefined, progress, signal)).damages,
     ];
     return reportOf(manifest, 'full', bytes, damages);
   }

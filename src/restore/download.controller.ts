@@ -3,8 +3,8 @@ import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { RequireRole } from '../auth/require-role.js';
 import { backupNameSchema } from '../backup/backup.schemas.js';
-import { EiderError } from '../errors/eider-error.js';
 import { ApiProblems } from '../http/api-problems.js';
+import { whenClosed } from '../http/when-closed.js';
 import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
 import { BackupDownload } from './backup-download.js';
 
@@ -39,11 +39,4 @@ export class DownloadController {
     const { stream, bytes, fileName } = await this.downloads.open(name, whenClosed(response));
     return new StreamableFile(stream, { length: bytes, disposition: `attachment; filename="${fileName}"` });
   }
-}
-
-/** Aborted when the response is over, sent or broken off. From the stream on, Nest ends that itself. */
-function whenClosed(response: Response): AbortSignal {
-  const closed = new AbortController();
-  response.once('close', () => closed.abort(new EiderError('STORE_ABORTED', 'The client went away.')));
-  return closed.signal;
 }
