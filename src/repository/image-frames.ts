@@ -12,11 +12,15 @@ export interface PlacedFrame extends Frame {
 }
 
 /** The frames of a backup's database file in file order, the headers first. Throws EXTENT_CORRUPT, BACKUP_DAMAGED, STORE_*. */
-export async function* imageFrames(manifest: Manifest, extents: ExtentStore): AsyncGenerator<PlacedFrame, void, void> {
+export async function* imageFrames(
+  manifest: Manifest,
+  extents: ExtentStore,
+  signal?: AbortSignal,
+): AsyncGenerator<PlacedFrame, void, void> {
   const { size, header } = manifest.database;
   yield { ...header, block: -1, target: { offset: 0, length: HEADERS_SIZE } };
   let block = 0;
-  for await (const extent of extents.of(manifest)) {
+  for await (const extent of extents.of(manifest, signal)) {
     for (const frame of extent.frames) {
       const offset = HEADERS_SIZE + block * BLOCK_SIZE;
       yield { ...frame, block, target: { offset, length: Math.min(BLOCK_SIZE, size - offset) } };

@@ -170,7 +170,7 @@ export class ImageReader {
     progress: Progress,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Segment<PlacedFrame>, void, void> {
-    const all = imageFrames(manifest, this.repository.extents);
+    const all = imageFrames(manifest, this.repository.extents, signal);
     const wanted = local?.missing(all, (bytes) => progress.advance(bytes), signal) ?? all;
     for await (const window of inRowsOf(WINDOW_FRAMES, wanted)) yield* segmentsOf(window);
   }
