@@ -35,7 +35,7 @@ export async function measureDelta({ database, contender, store, folder, seed, r
         say(`round ${round + 1}: restore, ${one.local}: ${result.seconds.toFixed(1)} s, ${result.fetched} bytes`);
       }
     }
-    return cases.map(({ file: _, ...one }) => one);
+    return cases.map(({ local, different, runs: results }) => ({ local, different, runs: results }));
   } finally {
     await store.empty('delta');
     await rm(`${database}.eider.json`, { force: true });
