@@ -19,9 +19,11 @@ const project = join(import.meta.dirname, '..');
  * @property {string | undefined} tool   that must be installed
  * @property {boolean} needsS3
  * @property {(place: Place) => Record<string, string>} env
+ * @property {((place: Place) => Record<string, string>) | undefined} restoreEnv   where it is another one
  * @property {((place: Place) => string[]) | undefined} prepare   not timed
  * @property {(place: Place) => string[]} backup
  * @property {(place: Place) => string[]} restore
+ * @property {(() => string[]) | undefined} restoreInPlace   over `place.database`: of Eider
  * @property {((output: string) => string[]) | undefined} verify   checks the backup that wrote this output; not timed
  * @property {((output: string) => number) | undefined} inside   seconds of that backup, without the start of its process
  */
@@ -38,19 +40,31 @@ const eider = {
   about: 'hashes every block, zstd; the restore checks every hash, opens the file and reads every table',
   needsS3: false,
   env: (place) => eiderEnvironment(place),
+  restoreEnv: (place) => eiderEnvironment(elsewhere(place)),
   backup: () => cli('backup'),
   restore: ({ restored }) => cli('restore', '--to', restored),
+  restoreInPlace: () => cli('restore'),
   verify: (output) => cli('verify', JSON.parse(output).name),
   inside: (output) => JSON.parse(output).durations.totalMs / 1000,
 };
 
 /** @type {Contender} */
-const eiderUnopened = {
+export const eiderUnopened = {
   ...eider,
   name: 'eider-unopened',
   about: 'the same with R2_VALIDATE_DOWNLOADS=false: hashes are checked, the file is not opened',
-  env: (place) => ({ ...eiderEnvironment(place), R2_VALIDATE_DOWNLOADS: 'false' }),
+  env: (place) => unopened(place),
+  restoreEnv: (place) => unopened(elsewhere(place)),
 };
+
+function unopened(place) {
+  return { ...eiderEnvironment(place), R2_VALIDATE_DOWNLOADS: 'false' };
+}
+
+/** Eider would copy from the database what it holds; a full restore is one without it. */
+function elsewhere(place) {
+  return { ...place, database: join(place.folder, 'nowhere', 'bench.duckdb') };
+}
 
 /** What the process needs to back up `place.database` into the store. */
 export function eiderEnvironment({ database, prefix, store }) {

@@ -104,7 +104,7 @@ function bytesWritten(before, after) {
 async function verify(tool, place, output) {
   const env = tool.env(place);
   if (tool.verify !== undefined) await run(tool.verify(output), env);
-  await run(tool.restore(place), env);
+  await run(tool.restore(place), tool.restoreEnv?.(place) ?? env);
   await run(['cmp', place.database, place.restored]);
   await rm(place.restored);
 }

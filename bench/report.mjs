@@ -1,9 +1,10 @@
+import { describeDelta } from './delta-report.mjs';
 import { describeIncremental } from './incremental-report.mjs';
 import { table } from './markdown.mjs';
 import { fixed, median, MIB } from './units.mjs';
 
 /** The results as Markdown, ratios first. */
-export function report({ date, machine, store, bytes, runs, loads, contenders, results, incremental, service }) {
+export function report({ date, machine, store, bytes, runs, loads, contenders, results, incremental, delta, service }) {
   const rows = contenders.map(({ name }) => summarize(name, results.get(name), bytes));
   const own = rows[0];
   return [
@@ -31,6 +32,7 @@ export function report({ date, machine, store, bytes, runs, loads, contenders, r
     '',
     ...latency(service),
     ...(incremental === undefined ? [] : ['', ...describeIncremental(incremental)]),
+    ...(delta === undefined ? [] : ['', ...describeDelta(delta)]),
   ].join('\n');
 }
 

@@ -5,7 +5,8 @@ import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { contenders, eiderEnvironment } from './contenders.mjs';
+import { contenders, eiderEnvironment, eiderUnopened } from './contenders.mjs';
+import { measureDelta } from './delta.mjs';
 import { measureIncremental } from './incremental.mjs';
 import { describeMachine } from './machine.mjs';
 import { run } from './measure.mjs';
@@ -62,6 +63,11 @@ try {
     options.database === undefined
       ? await measureIncremental({ database, contenders: all, store, folder, seed, runs, say })
       : undefined;
+  // The one that does not open the file: what it leaves is the backup, byte for byte.
+  const delta =
+    options.database === undefined
+      ? await measureDelta({ database, contender: eiderUnopened, store, folder, seed, runs, say })
+      : undefined;
   const outcome = {
     date: new Date().toISOString(),
     machine,
@@ -73,6 +79,7 @@ try {
     results,
     service,
     incremental,
+    delta,
   };
   process.stdout.write(
     `${options.json ? JSON.stringify({ ...outcome, results: [...results] }, null, 2) : report(outcome)}\n`,
@@ -100,7 +107,7 @@ async function compete(contender, database, prefix) {
   try {
     if (contender.prepare !== undefined) await run(contender.prepare(place), env);
     const backup = await run(contender.backup(place), env);
-    const restore = await run(contender.restore(place), env);
+    const restore = await run(contender.restore(place), contender.restoreEnv?.(place) ?? env);
     await run(['cmp', database, place.restored]);
     return { backup, restore };
   } finally {

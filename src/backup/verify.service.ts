@@ -62,7 +62,7 @@ export class VerifyService {
     progress.total(bytes);
     const read = async (): Promise<Damage[]> => [
       ...(await this.#reader.readWal(manifest, undefined, signal)),
-      ...(await this.#reader.readMain(manifest, undefined, progress, signal)),
+      ...(await this.#reader.readMain(manifest, undefined, progress, signal)).damages,
     ];
     const damages = await this.repository.holds.during(manifest.name, 'verify', read, signal);
     return reportOf(manifest, 'full', bytes, damages);

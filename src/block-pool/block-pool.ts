@@ -10,6 +10,8 @@ import type {
   EncodeTask,
   HashResult,
   HashTask,
+  ReuseResult,
+  ReuseTask,
 } from './block-tasks.js';
 
 /** More threads than this do not help: the store or the disk is the limit then, and each costs some 15 MB. */
@@ -41,6 +43,11 @@ export class BlockPool {
   /** Hashes ranges of a file. */
   hash(task: Omit<HashTask, 'kind'>): Promise<HashResult> {
     return this.#run({ kind: 'hash', ...task });
+  }
+
+  /** Looks for blocks in local files, and writes those that are found into another one. Throws what writing throws. */
+  reuse(task: Omit<ReuseTask, 'kind'>): Promise<ReuseResult> {
+    return this.#run({ kind: 'reuse', ...task });
   }
 
   /** Ends the threads. Idempotent; the next task would start new ones. */

@@ -82,4 +82,25 @@ export interface HashResult {
   readonly sha256: readonly (string | undefined)[];
 }
 
-export type BlockTask = EncodeTask | DecodeTask | HashTask;
+/** Looks for blocks in open files that may hold them, and writes those that are found into another one. */
+export interface ReuseTask {
+  readonly kind: 'reuse';
+  /** Searched in this order, each at the place where the block belongs. A file that cannot be read holds nothing. */
+  readonly sources: readonly number[];
+  /** Undefined where blocks are only looked for. It may be one of the sources: what it holds already stays. */
+  readonly target: number | undefined;
+  readonly blocks: readonly WantedBlock[];
+}
+
+/** Where a block belongs in the file, and what it must be. */
+export interface WantedBlock {
+  readonly range: FileRange;
+  readonly sha256: string;
+}
+
+export interface ReuseResult {
+  /** For each block, whether it was found. */
+  readonly found: readonly boolean[];
+}
+
+export type BlockTask = EncodeTask | DecodeTask | HashTask | ReuseTask;

@@ -16,6 +16,9 @@ import type {
   FrameSeal,
   HashResult,
   HashTask,
+  ReuseResult,
+  ReuseTask,
+  WantedBlock,
 } from './block-tasks.js';
 
 // Queries and requests come first: where the cores are few, a backup waits for them and not they for it. On Linux alone this
@@ -26,7 +29,7 @@ if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
  * Runs in a worker thread. Descriptors belong to the process, so the thread reads the database file through the one that
  * the main thread keeps open, and never closes it: closing any descriptor of that file drops DuckDB's lock.
  */
-export default function run(task: BlockTask): EncodeResult | DecodeResult | HashResult {
+export default function run(task: BlockTask): EncodeResult | DecodeResult | HashResult | ReuseResult {
   // What the task before has left; Node gives it back between the tasks.
   freeNativeGarbage();
   switch (task.kind) {
@@ -36,6 +39,8 @@ export default function run(task: BlockTask): EncodeResult | DecodeResult | Hash
       return decode(task);
     case 'hash':
       return hash(task);
+    case 'reuse':
+      return reuse(task);
   }
 }
 
@@ -98,6 +103,30 @@ function hash({ descriptor, ranges }: HashTask): HashResult {
       return bytes === undefined ? undefined : sha256Of(bytes);
     }),
   };
+}
+
+function reuse({ sources, target, blocks }: ReuseTask): ReuseResult {
+  return {
+    found: blocks.map((block) => {
+      const source = sources.find((descriptor) => holds(descriptor, block));
+      if (source === undefined) return false;
+      // The bytes that were hashed are written, not read again: the file may be in use, and change meanwhile.
+      if (target !== undefined && source !== target)
+        writeRange(target, block.range, scratch.subarray(0, block.range.length));
+      return true;
+    }),
+  };
+}
+
+/** Whether a file holds a block, whose bytes are in `scratch` then. */
+function holds(descriptor: number, { range, sha256 }: WantedBlock): boolean {
+  try {
+    const bytes = readRange(descriptor, range);
+    return bytes !== undefined && sha256Of(bytes) === sha256;
+  } catch {
+    // A bad sector, or a file that its owner has closed in this moment: the store has the block.
+    return false;
+  }
 }
 
 /** Ranges are read into the same memory, one after the other, by each thread. */

@@ -57,6 +57,7 @@ function describePlan(plan: RestorePlan): string {
     backup: plan.backup,
     created: plan.createdAt,
     fetches: `${formatBytes(plan.bytesToFetch)} in ${plan.objects} objects`,
+    local: describeLocal(plan),
     needs: `${formatBytes(plan.bytesNeeded)} on the disk, ${formatBytes(plan.bytesFree)} are free`,
     takes: `about ${plan.estimatedSeconds} s`,
     history: plan.continuesLineage ? 'goes on' : 'a new lineage begins; newer backups stay in the repository',
@@ -68,7 +69,14 @@ function describeReport(report: RestoreReport): string {
     restored: report.backup,
     to: report.database,
     size: formatBytes(report.bytes),
+    fetched: formatBytes(report.fetchedBytes),
+    local: describeLocal(report),
     took: `${report.durationMs} ms`,
     'before it': report.restorePoint ?? 'nothing',
   });
+}
+
+/** How much of the file need not be fetched. */
+function describeLocal({ blocks, localBlocks }: Pick<RestorePlan, 'blocks' | 'localBlocks'>): string {
+  return blocks === null ? 'nothing' : `${localBlocks} of ${blocks} blocks`;
 }

@@ -41,14 +41,8 @@ export async function removeDatabase(database: string): Promise<void> {
   }
 }
 
-const RESTORING = '.restoring-';
 const RESTORE_POINT = '.restore-point-';
 const QUARANTINE = '.unreadable-';
-
-/** Where a backup is fetched to: beside the database, on the same file system. */
-export function workingCopyOf(database: string, id: string): string {
-  return `${database}${RESTORING}${id}`;
-}
 
 /**
  * The name that a replaced database gets: after those there are, even where the clock stands still or was set back. No
@@ -74,11 +68,6 @@ function timeOfAside(name: string): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
-/** Removes working copies that a killed restore left. Call it only while no restore runs. */
-export async function removeWorkingCopies(database: string): Promise<void> {
-  for (const name of await siblings(database, RESTORING)) await rm(name, { force: true, recursive: true });
-}
-
 /** Databases that were replaced, newest first; their logs and state files are not listed. */
 export async function restorePoints(database: string): Promise<string[]> {
   const names = await siblings(database, RESTORE_POINT);
@@ -95,7 +84,8 @@ export async function pruneRestorePoints(database: string, keep: number): Promis
   return surplus;
 }
 
-async function siblings(database: string, infix: string): Promise<string[]> {
+/** Files beside a database whose names go on so. */
+export async function siblings(database: string, infix: string): Promise<string[]> {
   const folder = dirname(database);
   const prefix = `${basename(database)}${infix}`;
   if (!(await exists(folder))) return [];

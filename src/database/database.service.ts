@@ -45,6 +45,7 @@ export class DatabaseService {
   #checkpoints: CheckpointControl | undefined;
   #changing: Promise<void> = Promise.resolve();
   #fatal: Error | undefined;
+  #wasOpened = false;
 
   constructor(
     @Inject(databaseConfig.KEY) private readonly config: DatabaseConfig,
@@ -55,6 +56,11 @@ export class DatabaseService {
 
   get isOpen(): boolean {
     return this.#engine !== undefined;
+  }
+
+  /** Whether this process has had the database open, and may open it again at any moment. */
+  get wasOpened(): boolean {
+    return this.#wasOpened;
   }
 
   /** The error with which DuckDB gave up; undefined while it has not. Only reopening the file helps. */
@@ -75,6 +81,7 @@ export class DatabaseService {
   async open(): Promise<void> {
     await this.#change(async () => {
       if (this.#engine !== undefined) return;
+      this.#wasOpened = true;
       const isNew = (await prepareFile(this.path, this.clock.now())) === 'new';
       const engine = await Engine.open(this.path, isNew, this.config);
       this.#engine = engine;

@@ -60,7 +60,9 @@ async function start(): Promise<NestExpressApplication> {
 
 /** A restore under way writes beside the database only, and a swap is taken back by the next start. */
 function leaveWhileStarting(signal: StopSignal): void {
-  process.stderr.write(`${signal} during the start: nothing was replaced; the next start begins again\n`);
+  process.stderr.write(
+    `${signal} during the start: nothing was replaced; the next start goes on with what was fetched\n`,
+  );
   process.exit(exitStatusOf(signal));
 }
 

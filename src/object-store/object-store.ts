@@ -40,6 +40,11 @@ export interface GetOptions extends RequestOptions {
   readonly range?: { readonly start: number; readonly end: number };
 }
 
+export interface ReadOptions extends GetOptions {
+  /** Memory to read into; the bytes that are returned lie in it then. Where it is too small, it is left alone. */
+  readonly into?: Uint8Array;
+}
+
 export interface ListOptions extends RequestOptions {
   /** Only keys that sort after this one (UTF-8 byte order). */
   readonly after?: string;
@@ -71,7 +76,7 @@ export interface ObjectStore {
   open(key: string, options?: GetOptions): Promise<ObjectBody>;
 
   /** Reads a range, or a small object whole, into memory; retried as a whole. STORE_NOT_FOUND when it is not there. */
-  read(key: string, options?: GetOptions): Promise<Buffer>;
+  read(key: string, options?: ReadOptions): Promise<Buffer>;
 
   /** Undefined when the object is not there. */
   head(key: string, options?: RequestOptions): Promise<ObjectInfo | undefined>;
@@ -88,3 +93,9 @@ export interface ObjectStore {
 
 /** Injection token of the store that the configuration names. */
 export const OBJECT_STORE = Symbol('OBJECT_STORE');
+
+/** Memory for that many bytes: what the caller brings, where it is large enough. */
+export function memoryFor(length: number, into: Uint8Array | undefined): Buffer {
+  if (into === undefined || into.byteLength < length) return Buffer.allocUnsafe(length);
+  return Buffer.from(into.buffer, into.byteOffset, length);
+}

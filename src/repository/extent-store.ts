@@ -31,9 +31,9 @@ export class ExtentStore {
   }
 
   /** The block tables of a backup, in order, from the store, each checked. Throws EXTENT_CORRUPT, BACKUP_DAMAGED, ENCRYPTION_KEY_MISSING. */
-  async *of(manifest: Manifest): AsyncGenerator<Extent, void, void> {
+  async *of(manifest: Manifest, signal?: AbortSignal): AsyncGenerator<Extent, void, void> {
     for (const reference of manifest.extents) {
-      yield this.#decoded(manifest, reference, await this.#fetch(manifest, reference));
+      yield this.#decoded(manifest, reference, await this.#fetch(manifest, reference, signal));
     }
   }
 
@@ -70,9 +70,9 @@ export class ExtentStore {
     return checked(manifest, reference, unpacked(frame, reference));
   }
 
-  async #fetch({ name }: Manifest, { key, sha256 }: ExtentReference): Promise<Buffer> {
+  async #fetch({ name }: Manifest, { key, sha256 }: ExtentReference, signal?: AbortSignal): Promise<Buffer> {
     try {
-      return await this.store.read(key);
+      return await this.store.read(key, signal === undefined ? {} : { signal });
     } catch (error) {
       if (!isEiderError(error, 'STORE_NOT_FOUND')) throw error;
       throw new EiderError('BACKUP_DAMAGED', `The block table ${key} of ${name} is missing.`, {

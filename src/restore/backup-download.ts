@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { NO_PROGRESS } from '../operations/operation.js';
 import { backupNameOf } from '../repository/keys.js';
 import type { FoundBackup } from '../repository/repository.js';
 import { nameOf, RestoreService } from './restore.service.js';
@@ -32,7 +31,7 @@ export class BackupDownload {
    */
   async open(name: string, signal: AbortSignal): Promise<Download> {
     const found = await this.restores.find({ backup: name });
-    const copy = await this.restores.prepare(found, NO_PROGRESS, signal, this.restores.database, 'download');
+    const copy = await this.restores.prepare(found, { signal, purpose: 'download' });
     try {
       signal.throwIfAborted();
       const { size } = await stat(copy.path);

@@ -4,8 +4,8 @@ import type { Request, Response } from 'express';
 import { Readable } from 'node:stream';
 import { RequireRole } from '../auth/require-role.js';
 import { backupNameSchema } from '../backup/backup.schemas.js';
-import { EiderError } from '../errors/eider-error.js';
 import { ApiProblems } from '../http/api-problems.js';
+import { whenClosed } from '../http/when-closed.js';
 import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
 import { BackupDownload } from './backup-download.js';
 
@@ -50,11 +50,4 @@ export class DownloadController {
 
 function dispositionOf(fileName: string): string {
   return `attachment; filename="${fileName}"`;
-}
-
-/** Aborted when the response is over, sent or broken off. From the stream on, Nest ends that itself. */
-function whenClosed(response: Response): AbortSignal {
-  const closed = new AbortController();
-  response.once('close', () => closed.abort(new EiderError('STORE_ABORTED', 'The client went away.')));
-  return closed.signal;
 }

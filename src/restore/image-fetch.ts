@@ -5,14 +5,34 @@ import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import type { Progress } from '../operations/operation.js';
 import { decompressor } from '../repository/decompress.js';
 import { type Damage, ImageReader } from '../repository/image-reader.js';
+import { LocalBlocks } from '../repository/local-blocks.js';
 import type { ForeignBackup } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { FoundBackup, Repository } from '../repository/repository.js';
 import { systemCode } from '../errors/system-error.js';
 import { writeFully } from '../runtime/write-fully.js';
+import type { LocalSource } from './local-source.js';
 
 /** What the file system answers where the folder of the database may not be written to. */
 const NOT_WRITABLE: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM']);
+
+export interface FetchOptions {
+  readonly progress: Progress;
+  readonly signal: AbortSignal | undefined;
+  /** The file is there and may hold blocks of the backup; otherwise it must not exist. */
+  readonly resumes: boolean;
+  /** Another file that may. */
+  readonly local: LocalSource | undefined;
+}
+
+/** Where the bytes of a restored file came from. */
+export interface Fetched {
+  /** Bytes that were read from the store. */
+  readonly fetchedBytes: number;
+  /** Blocks that were on this machine's disk, and the bytes that they make up. */
+  readonly localBlocks: number;
+  readonly localBytes: number;
+}
 
 /** Fetches backups into files that nobody has open. */
 export class ImageFetch {
@@ -20,21 +40,22 @@ export class ImageFetch {
 
   constructor(
     private readonly repository: Repository,
-    pool: BlockPool,
+    private readonly pool: BlockPool,
   ) {
     this.#reader = new ImageReader(repository, pool);
   }
 
   /**
-   * Writes a backup's database file, and its log beside it, and makes both durable.
+   * Writes a backup's database file, and its log beside it, and makes both durable. Blocks that are on the disk already are
+   * not fetched.
    *
-   * @param path - must not exist
-   * @throws EiderError BACKUP_DAMAGED, RESTORE_NO_SPACE, DATABASE_PATH_INVALID, STORE_*; what was written is the caller's to remove
+   * @throws EiderError BACKUP_DAMAGED, RESTORE_NO_SPACE, DATABASE_PATH_INVALID, STORE_*; what was written is the caller's to
+   *   keep or to remove
    */
-  async fetch(found: FoundBackup, path: string, progress: Progress, signal?: AbortSignal): Promise<void> {
+  async fetch(found: FoundBackup, path: string, options: FetchOptions): Promise<Fetched> {
     try {
-      if (found.kind === 'eider') await this.#fetchImage(found.manifest, path, progress, signal);
-      else await this.#fetchForeign(found.foreign, path, progress, signal);
+      if (found.kind === 'eider') return await this.#fetchImage(found.manifest, path, options);
+      return await this.#fetchForeign(found.foreign, path, options);
     } catch (error) {
       if (messageOf(error).includes('ENOSPC')) {
         throw new EiderError('RESTORE_NO_SPACE', `The disk became full while ${path} was written.`, { cause: error });
@@ -48,18 +69,33 @@ export class ImageFetch {
     }
   }
 
-  async #fetchImage(manifest: Manifest, path: string, progress: Progress, signal?: AbortSignal): Promise<void> {
+  async #fetchImage(manifest: Manifest, path: string, options: FetchOptions): Promise<Fetched> {
+    const { progress, signal, resumes, local } = options;
     progress.total(manifest.database.size);
-    const main = await open(path, 'wx+');
+    const main = await open(path, resumes ? 'r+' : 'wx+');
+    const sources = [...(resumes ? [main.fd] : []), ...(local === undefined ? [] : [local.descriptor])];
+    const blocks = new LocalBlocks(this.pool, { sources, target: main.fd });
+    let surplus = 0;
     try {
-      refuseDamage(manifest, await this.#reader.readMain(manifest, main, progress, signal));
+      // First: whatever a longer file holds behind the end of this one gives its room back.
       await main.truncate(manifest.database.size);
+      const reading = await this.#reader.readMain(manifest, main, progress, signal, blocks);
+      refuseDamage(manifest, reading.damages);
+      surplus = reading.surplus;
       await main.sync();
     } finally {
       await main.close();
     }
-    if (manifest.wal === null) return;
-    const wal = await open(`${path}.wal`, 'wx+');
+    if (manifest.wal !== null) await this.#fetchWal(manifest, `${path}.wal`, signal);
+    return {
+      fetchedBytes: manifest.bytes.stored - blocks.stored + surplus,
+      localBlocks: blocks.blocks,
+      localBytes: blocks.bytes,
+    };
+  }
+
+  async #fetchWal(manifest: Manifest, path: string, signal: AbortSignal | undefined): Promise<void> {
+    const wal = await open(path, 'wx+');
     try {
       refuseDamage(manifest, await this.#reader.readWal(manifest, wal, signal));
       await wal.sync();
@@ -68,7 +104,7 @@ export class ImageFetch {
     }
   }
 
-  async #fetchForeign(foreign: ForeignBackup, path: string, progress: Progress, signal?: AbortSignal): Promise<void> {
+  async #fetchForeign(foreign: ForeignBackup, path: string, { progress, signal }: FetchOptions): Promise<Fetched> {
     progress.total(foreign.size);
     const file = await open(path, 'wx+');
     try {
@@ -81,6 +117,7 @@ export class ImageFetch {
         }
       });
       await file.sync();
+      return { fetchedBytes: foreign.size, localBlocks: 0, localBytes: 0 };
     } catch (error) {
       if (isEiderError(error) || messageOf(error).includes('ENOSPC')) throw error;
       throw new EiderError('BACKUP_DAMAGED', `${foreign.name} cannot be decompressed: ${messageOf(error)}`, {

@@ -8,7 +8,8 @@ import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import type { FoundBackup } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
-import { nameOf, type RestoreReport, RestoreService, type WorkingCopy } from './restore.service.js';
+import { nameOf, type RestoreReport, RestoreService } from './restore.service.js';
+import type { WorkingCopy } from './working-copies.js';
 import { type DatabaseSwap, recoverSwap } from '../database/swap.js';
 
 const REASON = 'a restore is in progress';
@@ -44,7 +45,7 @@ export class OnlineRestore {
     return this.restores.exclusively(async () => {
       const started = this.clock.monotonicMs();
       const { progress = NO_PROGRESS, signal } = options;
-      const copy = await this.restores.prepare(found, progress, signal);
+      const copy = await this.restores.prepare(found, { progress, signal });
       try {
         await this.database.pauseWrites(REASON);
         if (options.force !== true) {
@@ -62,9 +63,11 @@ export class OnlineRestore {
         this.backups.restored();
         await this.restores.prune();
         return await this.restores.report(copy, started, aside);
+      } catch (error) {
+        await this.restores.abandon(copy, error);
+        throw error;
       } finally {
         this.database.resumeWrites(REASON);
-        await this.restores.discard(copy);
       }
     });
   }

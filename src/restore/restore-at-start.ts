@@ -6,7 +6,6 @@ import { newLineage } from '../lineage/lineage.js';
 import { readState, writeState } from '../lineage/state-file.js';
 import type { Manifest } from '../repository/manifest.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
-import { removeWorkingCopies } from '../database/database-files.js';
 import { type RestoreReport, RestoreService } from './restore.service.js';
 import { decideStart, type LocalFacts, type StartDecision } from './start-decision.js';
 import { lookLocal, lookRemote } from './start-facts.js';
@@ -48,10 +47,11 @@ export class RestoreAtStart {
     await refuseInUse(path);
     if (await recoverSwap(path))
       this.#logger.warn('a restore was interrupted; the database before it is in place again');
-    await removeWorkingCopies(path);
     const { decision, local, newest } = await this.#examine(this.policy);
     this.#logger.log(`${decision.action} (${decision.row}): ${decision.reason}`);
     const restored = await this.#act(decision, local, newest);
+    // What an interrupted restore has left is of no use where there is nothing to restore any more.
+    if (decision.undecided !== true) await this.restores.removeLeftovers();
     return { decision, restored, newest };
   }
 
@@ -87,7 +87,6 @@ export class RestoreAtStart {
     const path = this.restores.database;
     await refuseInUse(path);
     await recoverSwap(path);
-    await removeWorkingCopies(path);
     const local = await inspectDatabaseFile(path);
     return this.restores.offline(found, { quarantine: local.kind === 'unreadable' });
   }

@@ -52,6 +52,29 @@ describe('the plan of a restore', () => {
     expect(planRestore(own(sized(100_000_001)), { ...facts, bytesPerSecond: 200_000_000 }).estimatedSeconds).toBe(1);
   });
 
+  it('counts what is on the disk: only the rest is fetched, from fewer packs and in less time', () => {
+    const local = { blocks: 1, bytes: 262_144, bytesToFetch: 700, packs: 0 };
+    const all = planRestore(own(), facts);
+    expect(all).toMatchObject({ blocks: 2, localBlocks: 0, localBytes: 0, bytesToFetch: 5_100, objects: 3 });
+    expect(planRestore(own(), { ...facts, local })).toMatchObject({
+      blocks: 2,
+      localBlocks: 1,
+      localBytes: 262_144,
+      bytesToFetch: 700,
+      objects: 2,
+    });
+    const half = { ...local, bytes: 200_000_000 };
+    const large = own(sized(400_000_000));
+    expect(planRestore(large, facts).estimatedSeconds).toBe(8);
+    expect(planRestore(large, { ...facts, local: half }).estimatedSeconds).toBe(5);
+  });
+
+  it('needs no room for what an interrupted restore has written already, which cannot be more than the file', () => {
+    const found = own(sized(300 * MIB));
+    expect(planRestore(found, { ...facts, occupied: 100 * MIB }).bytesNeeded).toBe(264 * MIB);
+    expect(planRestore(found, { ...facts, occupied: 900 * MIB }).bytesNeeded).toBe(64 * MIB);
+  });
+
   it('of a file without a manifest knows what the object tells, and no position', () => {
     expect(planRestore(foreign('plain'), facts)).toEqual({
       backup: 'by-hand.duckdb',
@@ -62,6 +85,9 @@ describe('the plan of a restore', () => {
       objects: 1,
       bytesToFetch: 200 * MIB,
       databaseBytes: 200 * MIB,
+      blocks: null,
+      localBlocks: 0,
+      localBytes: 0,
       bytesNeeded: 264 * MIB,
       bytesFree: facts.bytesFree,
       estimatedSeconds: 5,

@@ -6,6 +6,7 @@ import { RequireRole } from '../auth/require-role.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { EiderError } from '../errors/eider-error.js';
 import { ApiProblems } from '../http/api-problems.js';
+import { whenClosed } from '../http/when-closed.js';
 import { auditNote } from '../http/audit-note.js';
 import type { Operation } from '../operations/operation.js';
 import { operationSchema } from '../operations/operation.schemas.js';
@@ -63,7 +64,7 @@ export class RestoreController {
     if (body.dryRun !== true) this.#requireConfirmation(body);
     const found = await this.restores.find(body.backup === undefined ? { latest: true } : { backup: body.backup });
     auditNote(request, { backup: nameOf(found) });
-    if (body.dryRun === true) return this.restores.plan(found);
+    if (body.dryRun === true) return this.restores.plan(found, undefined, whenClosed(response));
     // Told at once, also to a client that would only look at the operation later.
     this.restores.refuseWhileBusy();
     const started = this.operations.start('restore', (progress, signal) =>

@@ -20,6 +20,11 @@ export const restoreReportSchema = z.object({
   backup: z.string(),
   database: z.string().describe('Path of the database file.'),
   bytes: count,
+  fetchedBytes: count.describe('Bytes that were read from the store.'),
+  blocks: count
+    .nullable()
+    .describe('Blocks of the file, its headers counted as one; null for a file without a manifest.'),
+  localBlocks: count.describe('Blocks that were on the disk already, and were not fetched.'),
   durationMs: count,
   restorePoint: z.string().nullable().describe('The database that was replaced; null where there was none.'),
 });
@@ -32,8 +37,13 @@ export const restorePlanSchema = z.object({
   position: positionSchema.nullable(),
   continuesLineage: z.boolean(),
   objects: count,
-  bytesToFetch: count,
+  bytesToFetch: count.describe('Bytes to read from the store.'),
   databaseBytes: count.nullable(),
+  blocks: count
+    .nullable()
+    .describe('Blocks of the file, its headers counted as one; null for a file without a manifest.'),
+  localBlocks: count.describe('Blocks that are on the disk already: they are not fetched.'),
+  localBytes: count.describe('Bytes of the file that they make up.'),
   bytesNeeded: count,
   bytesFree: count,
   estimatedSeconds: count,

@@ -1,48 +1,41 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { randomUUID } from 'node:crypto';
-import { stat, statfs } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
 import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
 import { catalogNameOf } from '../database/catalog-name.js';
+import { checkDatabase, type ExpectedContents } from '../database/database-check.js';
+import { exists, pruneRestorePoints, setAsideName } from '../database/database-files.js';
+import { DatabaseService } from '../database/database.service.js';
 import { inspectDatabaseFile } from '../database/inspect.js';
 import { upgradeStorage } from '../database/storage-upgrade.js';
+import { DatabaseSwap } from '../database/swap.js';
 import { EiderError } from '../errors/eider-error.js';
 import { writeState } from '../lineage/state-file.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { keyOf } from '../repository/backup-key.js';
 import type { Manifest } from '../repository/manifest.js';
-import type { HoldPurpose } from '../repository/hold.js';
 import { tablesOf } from '../repository/sealed-facts.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
-import { makeFolder } from '../runtime/sync-folder.js';
-import { checkDatabase, type ExpectedContents } from '../database/database-check.js';
-import {
-  exists,
-  nearestFolder,
-  pruneRestorePoints,
-  removeDatabase,
-  setAsideName,
-  workingCopyOf,
-} from '../database/database-files.js';
-import { ImageFetch } from './image-fetch.js';
-import { planRestore, type RestorePlan } from './restore-plan.js';
+import type { Fetched } from './image-fetch.js';
+import { removeLeftovers, removeWorkingCopy } from './leftovers.js';
+import { type PlanFacts, planRestore, type RestorePlan } from './restore-plan.js';
 import { type RestoredFile, stateAfterRestore } from './restored-state.js';
-import { DatabaseSwap } from '../database/swap.js';
-
-/** A restored database that is not in place yet. */
-export interface WorkingCopy {
-  readonly found: FoundBackup;
-  readonly path: string;
-}
+import { type Purpose, refuseWithoutRoom, WorkingCopies, type WorkingCopy } from './working-copies.js';
 
 /** What a restore did. */
 export interface RestoreReport {
   readonly backup: string;
   readonly database: string;
   readonly bytes: number;
+  /** Bytes that were read from the store. */
+  readonly fetchedBytes: number;
+  /** Blocks of the file, its headers counted as one, where the backup tells; and those that were on the disk already. */
+  readonly blocks: number | null;
+  readonly localBlocks: number;
   readonly durationMs: number;
   /** The database that was replaced; null where there was none. */
   readonly restorePoint: string | null;
@@ -55,20 +48,20 @@ export interface OfflineOptions {
   readonly quarantine?: boolean;
 }
 
-interface PrepareOptions {
-  readonly progress: Progress;
-  readonly signal: AbortSignal | undefined;
-  readonly target: string;
-  /** Opens the file in a process of its own. Files without a manifest must be: nothing else tells whether they are whole. */
-  readonly opens: boolean;
-  readonly purpose: HoldPurpose;
+export interface PrepareOptions {
+  readonly progress?: Progress | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** The database beside which the file is made; the one of the service where absent. */
+  readonly target?: string;
+  /** `restore` where absent. */
+  readonly purpose?: Purpose;
 }
 
 /** Brings backups back as files: beside the database, in its place while it is closed, or anywhere else. */
 @Injectable()
 export class RestoreService {
   readonly #logger = new Logger('Restore');
-  readonly #fetch: ImageFetch;
+  readonly #copies: WorkingCopies;
   readonly database: string;
   #bytesPerSecond: number | undefined;
   #busy = false;
@@ -79,9 +72,10 @@ export class RestoreService {
     private readonly repository: Repository,
     private readonly clock: Clock,
     pool: BlockPool,
+    database: DatabaseService,
   ) {
     this.database = resolve(config.path);
-    this.#fetch = new ImageFetch(repository, pool);
+    this.#copies = new WorkingCopies(repository, pool, database);
   }
 
   /** The backup that a user means. Throws BACKUP_NOT_FOUND, MANIFEST_CORRUPT. */
@@ -111,16 +105,16 @@ export class RestoreService {
     if (found.kind === 'eider') keyOf(found.manifest, this.repository.keyring);
   }
 
-  /** What restoring would do; nothing is fetched. Throws ENCRYPTION_KEY_MISSING. */
-  async plan(found: FoundBackup, target: string = this.database): Promise<RestorePlan> {
+  /**
+   * What restoring would do, and how much of it is on the disk already: that is read. Nothing is changed. Throws
+   * ENCRYPTION_KEY_MISSING.
+   */
+  async plan(found: FoundBackup, target = this.database, signal?: AbortSignal): Promise<RestorePlan> {
     this.requireKey(found);
-    const newest = await this.newestName();
-    const { bavail, bsize } = await statfs(await nearestFolder(resolve(target)));
-    return planRestore(found, {
-      newest,
-      bytesFree: bavail * bsize,
-      bytesPerSecond: this.#bytesPerSecond,
-    });
+    const facts = await this.#factsFor(resolve(target));
+    if (found.kind === 'foreign') return planRestore(found, facts);
+    const local = await this.#copies.compare(found.manifest, resolve(target), signal);
+    return planRestore(found, { ...facts, local });
   }
 
   /** Throws RESTORE_IN_PROGRESS. */
@@ -140,74 +134,37 @@ export class RestoreService {
   }
 
   /**
-   * Fetches a backup beside `target`, checks it, and leaves one file without a log. Meanwhile retention keeps what it reads.
+   * Fetches a backup beside the database, checks it, and leaves one file without a log. Meanwhile retention keeps what it reads.
    *
-   * On failure nothing is left behind.
+   * Blocks that are on the disk already are not fetched. On failure nothing is left behind, but where a restore was
+   * interrupted: the next one goes on with what that had.
    *
    * @throws EiderError ENCRYPTION_KEY_MISSING, RESTORE_NO_SPACE, BACKUP_NOT_FOUND where it was removed meanwhile, BACKUP_DAMAGED,
    *   RESTORE_CHECK_FAILED, STORE_*
    */
-  async prepare(
-    found: FoundBackup,
-    progress: Progress = NO_PROGRESS,
-    signal?: AbortSignal,
-    target: string = this.database,
-    purpose: HoldPurpose = 'restore',
-  ): Promise<WorkingCopy> {
-    const opens = found.kind === 'foreign' || this.policy.validate;
-    return this.#prepare(found, { progress, signal, target, opens, purpose });
+  async prepare(found: FoundBackup, options: PrepareOptions = {}): Promise<WorkingCopy> {
+    const { progress = NO_PROGRESS, signal, target = this.database, purpose = 'restore' } = options;
+    this.requireKey(found);
+    const facts = await this.#factsFor(target);
+    // What an interrupted restore takes is of use to a restore alone.
+    const { occupied, ...others } = facts;
+    refuseWithoutRoom(planRestore(found, purpose === 'restore' ? { occupied, ...others } : others), target);
+    // Files without a manifest are opened in any case: nothing else tells whether they are whole.
+    const opens = found.kind === 'foreign' || purpose === 'proof' || this.policy.validate;
+    const started = this.clock.monotonicMs();
+    return this.#copies.make(found, { target, purpose, progress, signal }, async (path, fetched) => {
+      this.#noteSpeed(fetched, await stat(path), started);
+      if (opens) await this.#check(found, path, signal);
+    });
   }
 
   /**
-   * Restores a backup on trial: as `prepare`, with the file always opened, and removed again.
+   * Restores a backup on trial: as `prepare`, with every byte read from the store and the file always opened, and removed again.
    *
    * @throws EiderError as `prepare`
    */
   async tryOut(found: FoundBackup, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<void> {
-    const options = { progress, signal, target: this.database, opens: true, purpose: 'proof' } as const;
-    await this.discard(await this.#prepare(found, options));
-  }
-
-  async #prepare(
-    found: FoundBackup,
-    { progress, signal, target, opens, purpose }: PrepareOptions,
-  ): Promise<WorkingCopy> {
-    const plan = await this.plan(found, target);
-    if (plan.bytesFree < plan.bytesNeeded) {
-      throw new EiderError(
-        'RESTORE_NO_SPACE',
-        `Restoring ${plan.backup} needs ${plan.bytesNeeded} bytes on the disk of ${dirname(target)}; ${plan.bytesFree} are free.`,
-        { details: { needed: plan.bytesNeeded, free: plan.bytesFree } },
-      );
-    }
-    const path = workingCopyOf(target, randomUUID().slice(0, 8));
-    const started = this.clock.monotonicMs();
-    try {
-      await makeFolder(dirname(target));
-      progress.step('fetch');
-      await this.#fetchHeld(found, path, purpose, progress, signal);
-      const seconds = Math.max(0.001, (this.clock.monotonicMs() - started) / 1000);
-      this.#bytesPerSecond = (plan.databaseBytes ?? plan.bytesToFetch) / seconds;
-      progress.step('check');
-      if (opens) await this.#check(found, path, signal);
-      return { found, path };
-    } catch (error) {
-      await removeDatabase(path);
-      throw error;
-    }
-  }
-
-  /** Files without a manifest need no hold: retention never removes them. */
-  async #fetchHeld(
-    found: FoundBackup,
-    path: string,
-    purpose: HoldPurpose,
-    progress: Progress,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const fetch = (): Promise<void> => this.#fetch.fetch(found, path, progress, signal);
-    if (found.kind === 'foreign') await fetch();
-    else await this.repository.holds.during(found.manifest.name, purpose, fetch, signal);
+    await this.discard(await this.prepare(found, { progress, signal, purpose: 'proof' }));
   }
 
   /** Writes the history of a working copy beside it: the last step that needs the store. */
@@ -242,19 +199,20 @@ export class RestoreService {
     if (await exists(target)) {
       throw new EiderError('REQUEST_INVALID', `${target} exists already; nothing is ever overwritten.`);
     }
-    const copy = await this.prepare(found, progress, signal, target);
-    await this.#discardingOnFailure(copy, async () => {
+    const copy = await this.prepare(found, { progress, signal, target });
+    await this.#abandoningOnFailure(copy, async () => {
       const placed = await DatabaseSwap.begin(target, copy.path, `${copy.path}.none`);
       await placed.commit();
     });
+    await this.removeLeftovers(target);
     return this.report(copy, started, null, target);
   }
 
   /** Restores in the place of a database that nobody has open. */
   async offline(found: FoundBackup, options: OfflineOptions = {}): Promise<RestoreReport> {
     const started = this.clock.monotonicMs();
-    const copy = await this.prepare(found, options.progress, options.signal);
-    const aside = await this.#discardingOnFailure(copy, async () => {
+    const copy = await this.prepare(found, { progress: options.progress, signal: options.signal });
+    const aside = await this.#abandoningOnFailure(copy, async () => {
       await this.recordHistory(copy);
       options.signal?.throwIfAborted();
       await this.#refuseOpenDatabase();
@@ -277,21 +235,37 @@ export class RestoreService {
       backup: nameOf(copy.found),
       database,
       bytes: size,
+      fetchedBytes: copy.fetched.fetchedBytes,
+      blocks: copy.found.kind === 'eider' ? copy.found.manifest.database.blocks + 1 : null,
+      localBlocks: copy.fetched.localBlocks,
       durationMs: Math.round(this.clock.monotonicMs() - started),
       restorePoint: aside,
     };
-    this.#logger.log(`restored ${report.backup} to ${database}: ${size} bytes in ${report.durationMs} ms`);
+    this.#logger.log(
+      `restored ${report.backup} to ${database}: ${size} bytes in ${report.durationMs} ms, ${report.fetchedBytes} bytes fetched, ${report.localBlocks} blocks were here`,
+    );
     return report;
   }
 
   /** Removes a working copy that was not, or not finally, put in place. */
   async discard(copy: WorkingCopy): Promise<void> {
-    await removeDatabase(copy.path);
+    await removeWorkingCopy(copy.path);
   }
 
-  /** Removes surplus restore points; a failure is only logged, since the restore itself is done. */
+  /** Keeps or removes a working copy after a failure, as `prepare` does. */
+  async abandon(copy: WorkingCopy, error: unknown): Promise<void> {
+    await this.#copies.abandon(copy, error);
+  }
+
+  /** Removes what interrupted restores have left: the database is as it should be. */
+  async removeLeftovers(target = this.database): Promise<void> {
+    await removeLeftovers(target);
+  }
+
+  /** Removes surplus restore points, and what interrupted restores have left; a failure is only logged, since the restore itself is done. */
   async prune(): Promise<void> {
     try {
+      await this.removeLeftovers();
       const removed = await pruneRestorePoints(this.database, this.policy.restorePointsKeep);
       if (removed.length > 0) this.#logger.log(`removed ${removed.length} old restore points`);
     } catch (error) {
@@ -305,13 +279,25 @@ export class RestoreService {
     if (local.kind === 'refused') throw local.error;
   }
 
-  async #discardingOnFailure<T>(copy: WorkingCopy, work: () => Promise<T>): Promise<T> {
+  async #abandoningOnFailure<T>(copy: WorkingCopy, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      await this.discard(copy);
+      await this.abandon(copy, error);
       throw error;
     }
+  }
+
+  async #factsFor(target: string): Promise<PlanFacts> {
+    const newest = await this.newestName();
+    return { newest, ...(await this.#copies.room(target)), bytesPerSecond: this.#bytesPerSecond };
+  }
+
+  /** A restore that found most of its blocks here tells nothing of the store. */
+  #noteSpeed({ localBytes }: Fetched, { size }: Stats, started: number): void {
+    if (localBytes > size / 2) return;
+    const seconds = Math.max(0.001, (this.clock.monotonicMs() - started) / 1000);
+    this.#bytesPerSecond = (size - localBytes) / seconds;
   }
 
   async #identify(path: string): Promise<RestoredFile> {

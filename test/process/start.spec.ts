@@ -129,7 +129,7 @@ describe.each([
   ['SIGTERM', 143],
   ['SIGINT', 130],
 ] as const)('%s during the restore of a start', (signal, status) => {
-  it(`ends the process with ${status}, and the next start restores from the beginning`, async () => {
+  it(`ends the process with ${status}, and the next start restores`, async () => {
     const double = await stage.double();
     await makeLoadDatabase(stage.path);
     const env = environmentIn(stage.path, bucketOf(double));
@@ -148,6 +148,6 @@ describe.each([
 
     const next = await stage.serve(env);
     expect(await missingFrom(next, [{ eventId: 1, userId: 1 }])).toEqual([]);
-    expect((await readdir(stage.path)).filter((name) => name.includes('.restoring-'))).toEqual([]);
+    expect((await readdir(stage.path)).filter((name) => name.includes('.restor'))).toEqual([]);
   });
 });

@@ -123,7 +123,7 @@ export class TestCore {
     this.catalog = new BackupCatalog(this.repository);
     this.retention = new RetentionService(backupRules, this.repository, clock);
     this.verify = new VerifyService(this.repository, this.pool);
-    this.restores = new RestoreService(databaseRules, restoreRules, this.repository, clock, this.pool);
+    this.restores = new RestoreService(databaseRules, restoreRules, this.repository, clock, this.pool, this.database);
     const verdicts = new Verdicts(this.repository, clock);
     const migrator = new Migrator(this.database, clock, parts.sqlFolder);
     this.online = new OnlineRestore(this.restores, this.database, this.backups, this.lineage, migrator, clock);

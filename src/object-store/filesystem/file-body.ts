@@ -2,14 +2,20 @@ import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { ByteRange } from '../byte-range.js';
 import { EiderError } from '../../errors/eider-error.js';
+import { memoryFor } from '../object-store.js';
 import { filesystemError } from './filesystem-errors.js';
 
 /** Bytes read from the disk at a time. */
 const CHUNK = 1024 * 1024;
 
 /** Reads `range` whole; fewer bytes are an error, because a published file never changes. */
-export async function readRange(handle: FileHandle, range: ByteRange, what: string): Promise<Buffer> {
-  const body = Buffer.allocUnsafe(range.end - range.start);
+export async function readRange(
+  handle: FileHandle,
+  range: ByteRange,
+  what: string,
+  into?: Uint8Array,
+): Promise<Buffer> {
+  const body = memoryFor(range.end - range.start, into);
   for (let done = 0; done < body.length;) {
     const { bytesRead } = await handle.read(body, done, body.length - done, range.start + done);
     if (bytesRead === 0) throw cutShort(what, range, done);

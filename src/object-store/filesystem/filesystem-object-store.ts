@@ -14,6 +14,7 @@ import type {
   ObjectInfo,
   ObjectStore,
   PutOptions,
+  ReadOptions,
   RequestOptions,
   UploadOptions,
 } from '../object-store.js';
@@ -75,11 +76,11 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
     });
   }
 
-  async read(key: string, options: GetOptions = {}): Promise<Buffer> {
+  async read(key: string, options: ReadOptions = {}): Promise<Buffer> {
     return await this.attempt(`Reading ${key}`, options, async () => {
       const { handle, range } = await this.openRange(key, options.range);
       try {
-        return await readRange(handle, range, this.nameOf(key));
+        return await readRange(handle, range, this.nameOf(key), options.into);
       } finally {
         await handle.close();
       }

@@ -11,6 +11,7 @@ import type {
   ObjectInfo,
   ObjectStore,
   PutOptions,
+  ReadOptions,
   RequestOptions,
   UploadOptions,
 } from '../object-store.js';
@@ -95,13 +96,13 @@ export class S3ObjectStore implements ObjectStore, StoreUpkeep {
     return { stream, length: range.end - range.start };
   }
 
-  async read(key: string, options: GetOptions = {}): Promise<Buffer> {
-    const { range, signal } = options;
+  async read(key: string, options: ReadOptions = {}): Promise<Buffer> {
+    const { range, signal, into } = options;
     if (range !== undefined && checkRange(range).start === range.end) {
       await this.mustExist(key, options);
       return Buffer.alloc(0);
     }
-    const { body, size } = await this.piece(key, range, signal);
+    const { body, size } = await this.piece(key, range, signal, into);
     if (range !== undefined && range.end > size) throw rangeOutside(`${key} in ${this.description}`, range, size);
     return body;
   }
@@ -169,8 +170,13 @@ export class S3ObjectStore implements ObjectStore, StoreUpkeep {
     await this.put(key, body, signalOf(signal));
   }
 
-  private async piece(key: string, range: ByteRange | undefined, signal: AbortSignal | undefined): Promise<Piece> {
-    const request = pieceRequest(this.bucket, this.fullKey(key), range);
+  private async piece(
+    key: string,
+    range: ByteRange | undefined,
+    signal: AbortSignal | undefined,
+    into?: Uint8Array,
+  ): Promise<Piece> {
+    const request = pieceRequest(this.bucket, this.fullKey(key), range, into);
     try {
       const piece = await this.requests.send(`Reading ${key}`, request, signal);
       this.#bucketSeen = true;

@@ -1,5 +1,6 @@
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { ByteRange } from '../byte-range.js';
+import { memoryFor } from '../object-store.js';
 import { FailedRequest } from './read-failure.js';
 import { failureOfConnection, failureOfForeigner, type StoreFailure } from './s3-failure.js';
 import type { Request } from './s3-requests.js';
@@ -14,7 +15,7 @@ export interface Piece {
 }
 
 /** One GetObject, read to its end into memory and checked for length. */
-export function pieceRequest(bucket: string, key: string, range?: ByteRange): Request<Piece> {
+export function pieceRequest(bucket: string, key: string, range?: ByteRange, into?: Uint8Array): Request<Piece> {
   const input = {
     Bucket: bucket,
     Key: key,
@@ -24,7 +25,7 @@ export function pieceRequest(bucket: string, key: string, range?: ByteRange): Re
     const answer = await client.send(new GetObjectCommand(input), { abortSignal });
     const length = lengthOf(answer);
     const size = range === undefined ? length : sizeOf(answer, range, length);
-    const body = await collect(answer.Body, length);
+    const body = await collect(answer.Body, memoryFor(length, into));
     return { body, size, etag: answer.ETag ?? '' };
   };
 }
@@ -47,8 +48,8 @@ function sizeOf(answer: GetObjectCommandOutput, range: ByteRange, length: number
   return Number(size);
 }
 
-async function collect(body: GetObjectCommandOutput['Body'], length: number): Promise<Buffer> {
-  const target = Buffer.allocUnsafe(length);
+async function collect(body: GetObjectCommandOutput['Body'], target: Buffer): Promise<Buffer> {
+  const { length } = target;
   let got = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     if (got + chunk.length > length)

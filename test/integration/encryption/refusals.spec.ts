@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { workingCopyOf } from '../../../src/database/database-files.js';
+import { newWorkingCopy } from '../../../src/restore/leftovers.js';
 import { BackupDownload } from '../../../src/restore/backup-download.js';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
@@ -91,7 +91,7 @@ describe('without its key', () => {
   it('a restore in the place of the database does not even clear up what a kill left', async () => {
     await core.close();
     const other = site.core('first', {});
-    await writeFile(workingCopyOf(other.database.path, 'deadbeef'), 'half of a restore');
+    await writeFile(newWorkingCopy(other.database.path), 'half of a restore');
     const found = await other.restores.find({ backup: manifest.name });
     await expectUntouched(other.folder, () => other.start.replaceLocal(found), 'no key');
   });

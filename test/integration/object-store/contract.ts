@@ -119,6 +119,22 @@ export function objectStoreContract(name: string, open: () => Promise<Subject>):
       });
     });
 
+    it('reads into the memory that it is given, unless that is too small', async () => {
+      const body = bytes(5_000);
+      await store.put(`${at}/a`, body);
+      const shared = new Uint8Array(new SharedArrayBuffer(4_000));
+      const read = await store.read(`${at}/a`, { range: { start: 1_000, end: 4_500 }, into: shared });
+      expect(read).toEqual(body.subarray(1_000, 4_500));
+      expect(read.buffer).toBe(shared.buffer);
+      shared.fill(0);
+      expect(read[0]).toBe(0);
+      const small = new Uint8Array(3_499);
+      expect(await store.read(`${at}/a`, { range: { start: 1_000, end: 4_500 }, into: small })).toEqual(
+        body.subarray(1_000, 4_500),
+      );
+      expect(small).toEqual(new Uint8Array(3_499));
+    });
+
     describe('ranges', () => {
       const body = bytes(1000);
       beforeEach(async () => store.put(`${at}/a`, body));

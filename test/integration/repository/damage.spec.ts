@@ -62,6 +62,9 @@ describe.each(ADAPTERS)('in a %s', (adapter) => {
     '%s that was cut, has a flipped bit, is empty or is missing is never restored',
     async (_, key, code) => {
       const whole = await core.store.read(key());
+      // A database of its own, which has no block of the backup.
+      const elsewhere = await site.populated('elsewhere', 3, {}, false);
+      const before = await contentOf(elsewhere);
       for (const change of [...HARMS.map(([, apply]) => apply), undefined]) {
         await core.store.delete(key());
         if (change !== undefined) await core.store.put(key(), change(whole));
@@ -69,10 +72,11 @@ describe.each(ADAPTERS)('in a %s', (adapter) => {
         const expected = change === undefined && code === 'MANIFEST_CORRUPT' ? 'BACKUP_NOT_FOUND' : code;
         const restoring = other.restores
           .find({ backup: manifest.name })
-          .then((found) => core.online.restore(found, { force: true }));
+          .then((found) => elsewhere.online.restore(found, { force: true }));
         await expect(restoring).rejects.toMatchObject({ code: expect.stringMatching(`^${expected}$`) });
-        expect(await contentOf(core)).toEqual(content);
+        expect(await contentOf(elsewhere)).toEqual(before);
       }
+      expect(await contentOf(core)).toEqual(content);
       // The older backup is none the worse.
       await core.restores.toFile(await newcomer().restores.find({ backup: older.name }), `${site.path}/older.duckdb`);
     },

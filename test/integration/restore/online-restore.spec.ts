@@ -25,6 +25,8 @@ beforeEach(async () => {
   core = await site.populated('first', 10, QUICK);
   target = await backUp(core);
   await core.write('INSERT INTO guests VALUES (100)');
+  // The file is another one than that of the backup, so that some of its blocks are fetched.
+  await core.database.checkpoint({ timeoutMs: 1_000 });
 });
 afterEach(async () => site.remove());
 

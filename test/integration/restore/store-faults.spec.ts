@@ -70,6 +70,7 @@ describe('a restore whose store fails in the middle', () => {
           if (failure === undefined) return;
           await restore();
           expect(await contentOf(core)).toEqual(backedUp);
+          expect((await readdir(core.folder)).filter((file) => file.includes('.restore-partial'))).toEqual([]);
         },
       );
       report(`online restore: ${faults} faults of the store tried`);
