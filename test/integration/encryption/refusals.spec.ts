@@ -41,8 +41,10 @@ async function expectUntouched(folder: string, work: () => Promise<unknown>, tex
 
 describe.each(ADAPTERS)('in a %s', (adapter) => {
   beforeEach(async () => begin(adapter));
+  // A bucket differs in nothing but the store: once is enough.
+  const wrong = adapter === 'folder' ? WRONG : WRONG.slice(1, 2);
 
-  it.each(WRONG)(
+  it.each(wrong)(
     '%s nothing is restored, verified, proven or handed out, and nothing is touched',
     async (_, env, text) => {
       await core.close();
@@ -65,13 +67,13 @@ describe.each(ADAPTERS)('in a %s', (adapter) => {
     },
   );
 
-  it.each(WRONG)('%s a machine without a database does not begin an empty one', async (_, env, text) => {
+  it.each(wrong)('%s a machine without a database does not begin an empty one', async (_, env, text) => {
     const empty = site.core('empty', { ...env, ALLOW_EMPTY_START: 'true' });
     await expectUntouched(site.path, () => empty.boot(), text);
     expect(empty.database.isOpen).toBe(false);
   });
 
-  it.each(WRONG)('%s a backup is refused before anything is stored, and the database goes on', async (_, env, text) => {
+  it.each(wrong)('%s a backup is refused before anything is stored, and the database goes on', async (_, env, text) => {
     await core.close();
     const other = site.core('first', env);
     await other.open();
