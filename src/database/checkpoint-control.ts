@@ -11,6 +11,13 @@ const RETRY_MS = 20;
 /** How long new writes wait for those under way to end, so that a checkpoint can run, ms. Doubled with each try. */
 const DRAIN_MS = 250;
 
+/** What has to happen around each checkpoint, while writes are held off. */
+export interface FoldObserver {
+  /** False puts the checkpoint off. */
+  prepareFold(): Promise<boolean>;
+  folded(): void;
+}
+
 /** Who may make a checkpoint, and when. */
 export class CheckpointControl {
   /** Checkpoints follow one another: two at once would only get in each other's way. */
@@ -26,6 +33,7 @@ export class CheckpointControl {
     private readonly engine: Engine,
     private readonly writeGate: WriteGate,
     private readonly clock: Clock,
+    private readonly observer?: FoldObserver,
   ) {}
 
   /**
@@ -103,13 +111,18 @@ export class CheckpointControl {
 
   async #checkpoint(timeoutMs: number): Promise<boolean> {
     const deadline = this.clock.monotonicMs() + timeoutMs;
+    // First while writes go on, so that little is left to be done while they are held off.
+    await this.observer?.prepareFold();
     const connection = await this.engine.connect();
     try {
       for (let drainMs = DRAIN_MS; ;) {
         const leftMs = Math.max(0, deadline - this.clock.monotonicMs());
         const letIn = await this.writeGate.exclude(Math.min(drainMs, leftMs));
         try {
-          if (letIn !== undefined && (await this.#fold(connection))) return true;
+          if (letIn !== undefined && (await this.#fold(connection))) {
+            this.observer?.folded();
+            return true;
+          }
         } finally {
           letIn?.();
         }
@@ -125,6 +138,7 @@ export class CheckpointControl {
   }
 
   async #fold(connection: DuckDBConnection): Promise<boolean> {
+    if ((await this.observer?.prepareFold()) === false) return false;
     try {
       await connection.run(`CHECKPOINT ${quoteIdentifier(this.engine.catalog)}`);
       return true;

@@ -29,6 +29,18 @@ export interface TransactionOptions extends QueryOptions {
   readonly whilePaused?: boolean;
 }
 
+/** What wants to know of the life of the open database. */
+export interface DatabaseObserver {
+  /** It was opened. */
+  opened(): void;
+  /** It is about to be closed: nothing may be read from its files any more. */
+  closing(): void;
+  /** Every write is held off and the log is about to be folded; false puts the checkpoint off. */
+  prepareFold(): Promise<boolean>;
+  /** A checkpoint is done; writes are still held off. */
+  folded(): void;
+}
+
 /** How long queries may take to end once they were interrupted, ms. */
 const INTERRUPT_MS = 5_000;
 
@@ -45,6 +57,7 @@ export class DatabaseService {
   #checkpoints: CheckpointControl | undefined;
   #changing: Promise<void> = Promise.resolve();
   #fatal: Error | undefined;
+  #observer: DatabaseObserver | undefined;
 
   constructor(
     @Inject(databaseConfig.KEY) private readonly config: DatabaseConfig,
@@ -79,10 +92,16 @@ export class DatabaseService {
       const engine = await Engine.open(this.path, isNew, this.config);
       this.#engine = engine;
       this.#pool = new ConnectionPool(engine, this.config.poolSize);
-      this.#checkpoints = new CheckpointControl(engine, this.writeGate, this.clock);
+      this.#checkpoints = new CheckpointControl(engine, this.writeGate, this.clock, this.#observer);
       this.#fatal = undefined;
       this.#work.reopen();
+      this.#observer?.opened();
     });
+  }
+
+  /** Sets who is told. Before the database is opened. */
+  observe(observer: DatabaseObserver): void {
+    this.#observer = observer;
   }
 
   /**
@@ -101,6 +120,7 @@ export class DatabaseService {
       }
       this.#engine = undefined;
       await this.#checkpoints?.close();
+      this.#observer?.closing();
       this.#pool?.close();
       await engine.close();
     });

@@ -96,6 +96,8 @@ export interface WalkResult {
   readonly lastCommit: number;
   /** Commits that the walk passed. */
   readonly commits: number;
+  /** Whether one of these commits points at row groups that lie in the database file. */
+  readonly rowGroups: boolean;
 }
 
 /**
@@ -111,20 +113,25 @@ export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
   const reader = new WindowReader(read, size);
   let lastCommit = 0;
   let commits = 0;
+  let rowGroups = false;
+  let uncommittedRowGroups = false;
   for (let at = from; at + FRAME_HEAD < size;) {
     const head = reader.bytes(at, FRAME_HEAD + 3);
     if (head.length < FRAME_HEAD + 3) break;
     const length = head.readBigUInt64LE(0);
     if (length > BigInt(size - at - FRAME_HEAD)) break;
     const end = at + FRAME_HEAD + Number(length);
-    if (head[FRAME_HEAD + 2] === WAL_ENTRY.flush) {
+    const type = head[FRAME_HEAD + 2];
+    uncommittedRowGroups ||= type === WAL_ENTRY.rowGroupData;
+    if (type === WAL_ENTRY.flush) {
       if (!reader.bytes(at, COMMIT_MARKER.length).equals(COMMIT_MARKER)) break;
       lastCommit = end;
       commits++;
+      rowGroups ||= uncommittedRowGroups;
     }
     at = end;
   }
-  return { lastCommit, commits };
+  return { lastCommit, commits, rowGroups };
 }
 
 /** The checksum and the payload of a commit marker: what is left of it when its length is damaged. */

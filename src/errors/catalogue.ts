@@ -239,6 +239,26 @@ export const ERRORS = {
     'The backup failed',
     'The database is unharmed and nothing half-written is listed. It is tried again with growing pauses.',
   ),
+  REPLICATION_FENCED: entry(
+    409,
+    'Another process has taken over this database',
+    'This process refuses writes and ships nothing; what it holds is saved as a fork. Keep one process running, and restart this one to follow.',
+  ),
+  RESTORE_POINT_UNREACHABLE: entry(
+    409,
+    'This point in time cannot be restored',
+    'Nothing was changed. GET /api/admin/timeline tells which ranges can; restore one of their points, or a backup.',
+  ),
+  LOG_RECORD_CORRUPT: entry(
+    500,
+    'A record of the log is damaged',
+    'Nothing was changed. Points before this record can be restored, and points after the next backup. Restore one of them.',
+  ),
+  LOG_RECORD_MISSING: entry(
+    500,
+    'A record of the log is missing',
+    'Nothing was changed. Points before this record can be restored, and points after the next backup. Restore one of them.',
+  ),
   BACKUP_IMAGE_CHANGED: entry(
     503,
     'The database was checkpointed by someone else while it was copied',

@@ -5,6 +5,7 @@ export const REPOSITORY_KEY = 'repository.json';
 export const EXTENTS_PREFIX = 'extents/';
 export const PENDING_PREFIX = 'pending/';
 export const NOTES_PREFIX = 'notes/';
+export const LOG_PREFIX = 'log/';
 
 export const manifestKey = (name: string): string => `${name}.json`;
 export const fullPackKey = (name: string, compressed: boolean): string => `${name}.duckdb${compressed ? '.zst' : ''}`;
@@ -12,6 +13,10 @@ export const blocksKey = (name: string, compressed: boolean): string => `${name}
 export const walKey = (name: string, compressed: boolean): string => `${name}.duckdb.wal${compressed ? '.zst' : ''}`;
 export const extentKey = (sha256: string): string => `${EXTENTS_PREFIX}${sha256}.jsonl.zst`;
 export const pendingKey = (name: string): string => `${PENDING_PREFIX}${name}.json`;
+/** A record of the log; numbers sort as text. */
+export const logKey = (number: number): string => `${LOG_PREFIX}${String(number).padStart(12, '0')}`;
+/** What a record holds that is too large to be in it. Of one attempt alone, so that two writers never meet here. */
+export const logPayloadKey = (number: number, nonce: string): string => `${logKey(number)}-${nonce}.zst`;
 export const noteKey = (name: string): string => `${NOTES_PREFIX}${name}.json`;
 
 /** What an object at the top of the repository is, told from its key alone. */

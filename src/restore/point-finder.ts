@@ -1,0 +1,106 @@
+import { EiderError, isEiderError } from '../errors/eider-error.js';
+import type { Log } from '../repository/log.js';
+import type { LogHead } from '../repository/log-record.js';
+import type { Manifest } from '../repository/manifest.js';
+import type { Position } from '../repository/position.js';
+import type { Repository } from '../repository/repository.js';
+import { findMark, planPoint, type PointTarget, type RestorePoint } from './point-in-time.js';
+
+/** Finds points in the history that a repository holds. */
+export class PointFinder {
+  constructor(
+    private readonly repository: Repository,
+    private readonly log: Log,
+  ) {}
+
+  /**
+   * The point that a user means: the last commit not behind it.
+   *
+   * @throws EiderError BACKUP_NOT_FOUND, RESTORE_POINT_UNREACHABLE, LOG_RECORD_*, STORE_*
+   */
+  async find(target: PointTarget, signal?: AbortSignal): Promise<RestorePoint> {
+    const manifests = await this.#manifests();
+    const start = startOf(manifests, target);
+    const heads = await this.#heads(start, target, signal);
+    const mark = findMark(heads, target);
+    if (mark === undefined) return this.#ownPoint(start, target);
+    const position: Position = {
+      lineage: mark.record.lineage,
+      iteration: mark.record.iteration,
+      offset: 'position' in target ? target.position.offset : mark.offset,
+    };
+    // A point can be a backup's own, later than every mark before it.
+    const own = startOf(manifests, { position });
+    const before = own.log < start.log ? await this.#range(own.log + 1, start.log, signal) : [];
+    return planPoint(manifests, [...before, ...heads], position, mark.time);
+  }
+
+  /** Backups of the main history, newest first. */
+  async #manifests(): Promise<readonly Manifest[]> {
+    const { backups } = await this.repository.list();
+    const manifests: Manifest[] = [];
+    for (const { name } of backups) {
+      try {
+        const manifest = await this.repository.manifest(name);
+        if (!manifest.fork) manifests.push(manifest);
+      } catch (error) {
+        // Others may do; one that is needed is missed later.
+        if (!isEiderError(error, 'MANIFEST_CORRUPT')) throw error;
+      }
+    }
+    if (manifests.length === 0) throw new EiderError('BACKUP_NOT_FOUND', 'The repository holds no backup.');
+    return manifests;
+  }
+
+  /** Records behind a backup, up to the first that is wholly behind the target. */
+  async #heads(start: Manifest, target: PointTarget, signal: AbortSignal | undefined): Promise<LogHead[]> {
+    const options = signal === undefined ? {} : { signal };
+    const last = await this.log.last(start.log, options);
+    const heads: LogHead[] = [];
+    for await (const { head } of this.log.records(start.log + 1, last, options)) {
+      heads.push(head);
+      if (head.kind === 'wal' && isBehind(head, target)) break;
+    }
+    return heads;
+  }
+
+  async #range(first: number, last: number, signal: AbortSignal | undefined): Promise<LogHead[]> {
+    const heads: LogHead[] = [];
+    for await (const { head } of this.log.records(first, last, signal === undefined ? {} : { signal }))
+      heads.push(head);
+    return heads;
+  }
+
+  /** No commit of the log is meant: then it is the backup itself. */
+  #ownPoint(start: Manifest, target: PointTarget): RestorePoint {
+    if ('at' in target && Date.parse(start.createdAt) > target.at.getTime()) {
+      throw new EiderError(
+        'RESTORE_POINT_UNREACHABLE',
+        `Nothing is known of ${target.at.toISOString()}: the oldest backup is of ${start.createdAt}.`,
+      );
+    }
+    return { base: start, records: [], position: start.position, time: null };
+  }
+}
+
+/** The newest backup that is not behind the target; the oldest where all are. */
+function startOf(manifests: readonly Manifest[], target: PointTarget): Manifest {
+  const found = manifests.find((manifest) => {
+    if ('latest' in target) return true;
+    if ('at' in target) return Date.parse(manifest.createdAt) <= target.at.getTime();
+    const { position } = target;
+    const { lineage, iteration, offset } = manifest.position;
+    if (lineage !== position.lineage) return false;
+    return iteration < position.iteration || (iteration === position.iteration && offset <= position.offset);
+  });
+  const oldest = manifests.at(-1);
+  if (oldest === undefined) throw new EiderError('BACKUP_NOT_FOUND', 'The repository holds no backup.');
+  return found ?? oldest;
+}
+
+function isBehind({ marks, lineage, iteration }: Extract<LogHead, { kind: 'wal' }>, target: PointTarget): boolean {
+  const first = marks[0];
+  if (first === undefined || 'latest' in target) return false;
+  if ('at' in target) return first[1] > target.at.getTime();
+  return lineage === target.position.lineage && iteration > target.position.iteration;
+}
