@@ -3,6 +3,7 @@ import { authConcern } from './auth.config.js';
 import { backupConcern } from './backup.config.js';
 import { type ConfigurationProblem, type Environment, InvalidVariables } from './concern.js';
 import { databaseConcern } from './database.config.js';
+import { replicationConcern } from './replication.config.js';
 import { restoreConcern } from './restore.config.js';
 import { serviceConcern } from './service.config.js';
 import { storeConcern } from './store.config.js';
@@ -13,6 +14,7 @@ export const CONCERNS = [
   databaseConcern,
   storeConcern,
   backupConcern,
+  replicationConcern,
   restoreConcern,
   authConcern,
 ] as const;

@@ -9,7 +9,6 @@ import { DatabaseService } from '../database/database.service.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { Lineage } from '../lineage/lineage.js';
-import { Log } from '../repository/log.js';
 import type { LogHead } from '../repository/log-record.js';
 import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
@@ -26,6 +25,9 @@ import { type SeenCommits, WalTail } from './wal-tail.js';
  * while the database itself is in the next backup.
  */
 const MOST_UNSHIPPED = 256 * 1024 * 1024;
+
+/** How long writes wait for what is shipped before a checkpoint, ms: it is put off where the store does not answer. */
+const FOLD_MS = 2_000;
 
 /** Why writes are refused once another process has taken over the log. */
 const FENCED = 'another process has taken over this database';
@@ -61,12 +63,13 @@ export interface ReplicationStatus {
 @Injectable()
 export class ReplicationService {
   readonly #logger = new Logger('Replication');
-  readonly #log: Log;
   readonly shipped = new ShippedPosition();
   #state: ReplicationState;
   #writer: LogWriter | undefined;
   #tail: WalTail | undefined;
   #changes: BlockChanges | undefined;
+  /** Name of the backup that this iteration rests on. */
+  #base = '';
   /** What the record in doubt holds; it is settled before anything else is shipped. */
   #inDoubt: SeenCommits | undefined;
   #turn: Promise<unknown> = Promise.resolve();
@@ -83,7 +86,6 @@ export class ReplicationService {
     private readonly pool: BlockPool,
     private readonly clock: Clock,
   ) {
-    this.#log = new Log(repository.store);
     this.#state = backupRules.enabled && config.syncIntervalMs > 0 ? 'disconnected' : 'off';
     backups.onCommitted((manifest) => this.#baseTaken(manifest));
     database.observe({
@@ -132,14 +134,14 @@ export class ReplicationService {
       const { files } = this.database;
       const listing = await this.repository.list();
       const newest = await this.repository.newest(listing.backups);
-      const last = await this.#log.last(Math.max(this.lineage.state.log, newest?.log ?? 0));
-      const resume = await findResumePoint(files, this.lineage.state, this.repository, this.#log, last);
+      const last = await this.repository.log.last(Math.max(this.lineage.state.log, newest?.log ?? 0));
+      const resume = await findResumePoint(files, this.lineage.state, this.repository, last);
       if (resume.kind === 'diverged') {
         this.#logger.warn(`a new lineage begins: ${resume.why}`);
         await this.lineage.renew();
       }
       const author = (): Pick<LogHead, 'writer' | 'epoch' | 'lineage'> => this.lineage.state;
-      this.#writer = new LogWriter(this.#log, author, () => this.clock.now(), last);
+      this.#writer = new LogWriter(this.repository.log, author, () => this.clock.now(), last);
       await this.#append({
         kind: 'open',
         parent: this.lineage.state.lineageParent,
@@ -226,6 +228,7 @@ export class ReplicationService {
       this.#inDoubt = seen;
       const entry = {
         kind: 'wal',
+        base: this.#base,
         iteration: tail.iteration,
         from,
         to,
@@ -295,6 +298,7 @@ export class ReplicationService {
       (await blocks.frames(first, count)).map((frame) => frame?.sha256);
     const compression = this.backupRules.compress ? 'zstd' : 'none';
     this.#changes = new BlockChanges(this.database.files, this.pool, compression, known);
+    this.#base = base.name;
     this.#state = 'shipping';
     const { iteration } = base.position;
     this.shipped.advance({ iteration, offset: Math.max(offset, base.position.offset) });
@@ -310,7 +314,7 @@ export class ReplicationService {
     if (this.#state !== 'shipping') return true;
     this.look();
     try {
-      await this.ship();
+      await this.ship(AbortSignal.timeout(FOLD_MS));
     } catch (error) {
       this.#logger.warn(`the log is not folded before it is shipped: ${messageOf(error)}`);
     }

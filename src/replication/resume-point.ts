@@ -30,11 +30,10 @@ export async function findResumePoint(
   files: DatabaseDescriptors,
   lineage: Lineage['state'],
   repository: Repository,
-  log: Log,
   last: number,
 ): Promise<ResumePoint> {
   const local = files.position();
-  const shipped = await lastWalRecord(log, last, lineage.lineage);
+  const shipped = await lastWalRecord(repository.log, last, lineage.lineage);
   if (shipped !== undefined) {
     if (shipped.iteration > local.iteration || (shipped.iteration === local.iteration && shipped.to > local.offset)) {
       return { kind: 'diverged', why: `record ${shipped.number} is ahead of the local database` };

@@ -50,6 +50,8 @@ const markSchema = z.tuple([bytes, bytes]);
 const walSchema = z.strictObject({
   ...common,
   kind: z.literal('wal'),
+  /** The backup that the commits of this iteration rest on. */
+  base: z.string(),
   iteration: z.int().nonnegative(),
   from: bytes,
   to: bytes,

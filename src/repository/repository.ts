@@ -14,7 +14,9 @@ import {
   REPOSITORY_KEY,
 } from './keys.js';
 import { type ForeignBackup, type ListedBackup, type Listing, readListing } from './listing.js';
+import { Log } from './log.js';
 import { decodeManifest, encodeManifest, type Manifest, objectsOf } from './manifest.js';
+import type { RestorePoint } from './point-in-time.js';
 import { decodeReservation, encodeReservation, type Reservation } from './reservation.js';
 import { decodeNote, encodeNote, type Note } from './note.js';
 import {
@@ -39,12 +41,18 @@ export interface InUse {
 
 /** What a name stands for: a backup of ours, or a database file that somebody put there. */
 export type FoundBackup =
-  | { readonly kind: 'eider'; readonly manifest: Manifest }
+  | {
+      readonly kind: 'eider';
+      readonly manifest: Manifest;
+      /** A point behind (or, in its own log, before) this backup, with what it takes to get there. */
+      readonly point?: RestorePoint;
+    }
   | { readonly kind: 'foreign'; readonly foreign: ForeignBackup };
 
 /** The backups of one database in one store: the bucket format, without any scheduling. */
 export class Repository {
   readonly extents: ExtentStore;
+  readonly log: Log;
   readonly #manifests = new Map<string, Manifest>();
   #packs = 0;
   readonly #foreign = new Set<string>();
@@ -57,6 +65,7 @@ export class Repository {
     cache?: ExtentCache,
   ) {
     this.extents = new ExtentStore(store, now, cache);
+    this.log = new Log(store);
   }
 
   /** repository.json, or undefined where nothing was ever written. Throws when it belongs to somebody else. */

@@ -9,6 +9,7 @@ import type { ForeignBackup } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { FoundBackup, Repository } from '../repository/repository.js';
 import { systemCode } from '../errors/system-error.js';
+import { LogReplay } from './log-replay.js';
 import { writeFully } from '../runtime/write-fully.js';
 
 /** What the file system answers where the folder of the database may not be written to. */
@@ -17,12 +18,14 @@ const NOT_WRITABLE: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM']);
 /** Fetches backups into files that nobody has open. */
 export class ImageFetch {
   readonly #reader: ImageReader;
+  readonly #replay: LogReplay;
 
   constructor(
     private readonly repository: Repository,
     pool: BlockPool,
   ) {
     this.#reader = new ImageReader(repository, pool);
+    this.#replay = new LogReplay(repository);
   }
 
   /**
@@ -33,8 +36,10 @@ export class ImageFetch {
    */
   async fetch(found: FoundBackup, path: string, progress: Progress, signal?: AbortSignal): Promise<void> {
     try {
-      if (found.kind === 'eider') await this.#fetchImage(found.manifest, path, progress, signal);
-      else await this.#fetchForeign(found.foreign, path, progress, signal);
+      if (found.kind === 'eider') {
+        await this.#fetchImage(found.manifest, path, progress, signal);
+        if (found.point !== undefined) await this.#replay.apply(found.point, path, signal);
+      } else await this.#fetchForeign(found.foreign, path, progress, signal);
     } catch (error) {
       if (messageOf(error).includes('ENOSPC')) {
         throw new EiderError('RESTORE_NO_SPACE', `The disk became full while ${path} was written.`, { cause: error });

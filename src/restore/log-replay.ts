@@ -9,18 +9,14 @@ import { blockOffset } from '../duckdb-format/layout.js';
 import { parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
 import { messageOf } from '../errors/eider-error.js';
 import { decompressor } from '../repository/decompress.js';
-import type { Log } from '../repository/log.js';
 import { logRecordCorrupt, type LogRecord, type WalRecordHead } from '../repository/log-record.js';
-import type { ObjectStore } from '../object-store/object-store.js';
+import type { Repository } from '../repository/repository.js';
 import { writeFully } from '../runtime/write-fully.js';
-import type { RestorePoint } from './point-in-time.js';
+import type { RestorePoint } from '../repository/point-in-time.js';
 
 /** Puts the commits of the log on a fetched backup, so that DuckDB replays them up to a point. */
 export class LogReplay {
-  constructor(
-    private readonly store: ObjectStore,
-    private readonly log: Log,
-  ) {}
+  constructor(private readonly repository: Repository) {}
 
   /**
    * Writes the blocks that the commits point at into the database file, and their bytes into its log, which ends at the
@@ -40,7 +36,7 @@ export class LogReplay {
       return open(`${path}.wal`, 'r+');
     });
     try {
-      for await (const record of this.log.records(first, last, optional(signal))) {
+      for await (const record of this.repository.log.records(first, last, optional(signal))) {
         if (!wanted.has(record.head.number) || record.head.kind !== 'wal') continue;
         await this.#applyRecord(record.head, record, main, wal, signal);
       }
@@ -98,7 +94,7 @@ export class LogReplay {
     signal: AbortSignal | undefined,
   ): Promise<AsyncIterable<Buffer>> {
     if (head.payload === null) return Stream.from([record.payload]);
-    const { stream } = await this.store.open(head.payload.key, optional(signal));
+    const { stream } = await this.repository.store.open(head.payload.key, optional(signal));
     return stream satisfies Readable;
   }
 }

@@ -1,4 +1,6 @@
 import type { FoundBackup } from '../repository/repository.js';
+import type { WalRecordHead } from '../repository/log-record.js';
+import type { RestorePoint } from '../repository/point-in-time.js';
 import type { Position } from '../repository/position.js';
 
 /** What a restore will do: served as a dry run. */
@@ -20,6 +22,20 @@ export interface RestorePlan {
   readonly bytesFree: number;
   /** At the speed of the last restore of this process, else at 50 MB/s. */
   readonly estimatedSeconds: number;
+  /** The commit that is reached; null where a backup was named. */
+  readonly point: PlannedPoint | null;
+}
+
+/** A commit that a restore reaches. */
+export interface PlannedPoint {
+  readonly position: Position;
+  /** When it was first seen; null where it is the backup's own. */
+  readonly committedAt: string | null;
+  /** When the commit after it was first seen, which is not reached; null where none is known. */
+  readonly nextCommitAt: string | null;
+  /** Records of the log that are applied, and the commits in them. */
+  readonly records: number;
+  readonly commits: number;
 }
 
 /** Room for what the check and the checkpoint write beside the data, bytes. */
@@ -55,21 +71,44 @@ export function planRestore(
       bytesNeeded: size + MARGIN,
       bytesFree: facts.bytesFree,
       estimatedSeconds: Math.ceil(size / speed),
+      point: null,
     };
   }
-  const { manifest } = found;
+  const { manifest, point } = found;
   const wal = manifest.wal;
+  const logBytes = (point?.records ?? []).reduce((sum, record) => sum + storedBytesOf(record), 0);
+  const walBytes = Math.max(wal?.length ?? 0, point?.position.offset ?? 0);
   return {
     backup: manifest.name,
     source: 'eider',
     createdAt: manifest.createdAt,
-    position: manifest.position,
-    continuesLineage: !manifest.fork && manifest.name === facts.newest,
-    objects: 1 + manifest.extents.length + manifest.packs.length + (wal === null ? 0 : 1),
-    bytesToFetch: manifest.bytes.stored,
+    position: point?.position ?? manifest.position,
+    continuesLineage: point?.isLatest ?? (!manifest.fork && manifest.name === facts.newest),
+    objects:
+      1 + manifest.extents.length + manifest.packs.length + (wal === null ? 0 : 1) + (point?.records.length ?? 0),
+    bytesToFetch: manifest.bytes.stored + logBytes,
     databaseBytes: manifest.database.size,
-    bytesNeeded: roomToRestore(manifest.database.size, wal?.length ?? 0),
+    bytesNeeded: roomToRestore(manifest.database.size, walBytes),
     bytesFree: facts.bytesFree,
     estimatedSeconds: Math.ceil(manifest.database.size / speed),
+    point: point === undefined ? null : plannedPoint(point),
   };
+}
+
+function plannedPoint({ position, time, nextTime, records }: RestorePoint): PlannedPoint {
+  return {
+    position,
+    committedAt: isoOf(time),
+    nextCommitAt: isoOf(nextTime),
+    records: records.length,
+    commits: records.reduce((sum, { commits }) => sum + commits, 0),
+  };
+}
+
+function isoOf(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}
+
+function storedBytesOf({ wal, blocks }: WalRecordHead): number {
+  return blocks.reduce((sum, { stored }) => sum + stored, wal.stored);
 }

@@ -10,7 +10,7 @@ import { isMissing } from '../errors/system-error.js';
 import { readState } from '../lineage/state-file.js';
 import type { Extent } from '../repository/extent.js';
 import type { Manifest } from '../repository/manifest.js';
-import { comparePositions } from '../duckdb-format/file-position.js';
+import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
 import type { Repository } from '../repository/repository.js';
 import type { LocalFacts, RemoteFacts } from './start-decision.js';
 
@@ -34,6 +34,7 @@ export async function lookRemote(repository: Repository): Promise<RemoteFindings
         newest,
         facts: backupFacts(
           newest,
+          await lastShipped(repository, newest),
           listing.backups.map(({ name }) => name),
         ),
       };
@@ -51,9 +52,19 @@ export async function lookRemote(repository: Repository): Promise<RemoteFindings
   }
 }
 
-function backupFacts(newest: Manifest, names: readonly string[]): RemoteFacts {
+function backupFacts(newest: Manifest, shipped: FilePosition, names: readonly string[]): RemoteFacts {
   const { name, position, writer, database } = newest;
-  return { kind: 'backups', newest: { name, position, writer, identifier: database.identifier }, names };
+  return { kind: 'backups', newest: { name, position, writer, identifier: database.identifier, shipped }, names };
+}
+
+/** The last commit of the newest backup's lineage that is in the log behind it; its own where there is none. */
+async function lastShipped({ log }: Repository, { position, log: since }: Manifest): Promise<FilePosition> {
+  for (let number = await log.last(since); number > since; number--) {
+    const head = (await log.read(number))?.head;
+    if (head?.kind === 'wal' && head.lineage === position.lineage)
+      return { iteration: head.iteration, offset: head.to };
+  }
+  return position;
 }
 
 /**

@@ -8,6 +8,7 @@ import { VerifyService } from '../../src/backup/verify.service.js';
 import { BlockPool } from '../../src/block-pool/block-pool.js';
 import { backupConcern } from '../../src/config/backup.config.js';
 import { databaseConcern } from '../../src/config/database.config.js';
+import { replicationConcern } from '../../src/config/replication.config.js';
 import { restoreConcern } from '../../src/config/restore.config.js';
 import { DatabaseService } from '../../src/database/database.service.js';
 import type { Session } from '../../src/database/session.js';
@@ -24,6 +25,8 @@ import { ProofScheduler } from '../../src/restore/proof-scheduler.js';
 import { ProofService } from '../../src/restore/proof.service.js';
 import { Verification } from '../../src/restore/verification.js';
 import { RestoreAtStart, type StartOutcome } from '../../src/restore/restore-at-start.js';
+import { ReplicationLoop } from '../../src/replication/replication-loop.js';
+import { ReplicationService } from '../../src/replication/replication.service.js';
 import { RestoreService } from '../../src/restore/restore.service.js';
 import { Clock } from '../../src/runtime/clock.js';
 
@@ -78,6 +81,8 @@ export class TestCore {
   readonly proofs: ProofService;
   readonly proofScheduler: ProofScheduler;
   readonly verification: Verification;
+  readonly replication: ReplicationService;
+  readonly shipping: ReplicationLoop;
 
   constructor(
     readonly folder: string,
@@ -91,11 +96,14 @@ export class TestCore {
       NODE_ENV: 'test',
       DUCKDB_PATH: join(folder, 'hesocial.duckdb'),
       WRITE_DRAIN_TIMEOUT_MS: '2000',
+      // Most tests are of backups alone.
+      R2_WAL_SYNC_INTERVAL_MS: '0',
       ...env,
     };
     const databaseRules = databaseConcern.parse(variables);
     const backupRules = backupConcern.parse(variables);
     const restoreRules = restoreConcern.parse(variables);
+    const replicationRules = replicationConcern.parse(variables);
     this.database = new DatabaseService(databaseRules, clock);
     this.repository = new Repository(
       store,
@@ -114,6 +122,17 @@ export class TestCore {
     this.late = new LateDecision(restoreRules, this.database, this.repository, this.lineage);
     this.proofs = new ProofService(this.restores, this.backups, clock);
     this.proofScheduler = new ProofScheduler(restoreRules, this.proofs, this.repository, clock);
+    this.replication = new ReplicationService(
+      backupRules,
+      replicationRules,
+      this.database,
+      this.backups,
+      this.repository,
+      this.lineage,
+      this.pool,
+      clock,
+    );
+    this.shipping = new ReplicationLoop(replicationRules, this.replication, this.backups, clock);
     this.verification = new Verification(this.verify, this.proofs, this.backups);
   }
 

@@ -1,8 +1,8 @@
-import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
+import { comparePositions } from '../duckdb-format/file-position.js';
 import { EiderError } from '../errors/eider-error.js';
-import type { LogHead, WalRecordHead } from '../repository/log-record.js';
-import type { Manifest } from '../repository/manifest.js';
-import type { Position } from '../repository/position.js';
+import type { LogHead, WalRecordHead } from './log-record.js';
+import type { Manifest } from './manifest.js';
+import type { Position } from './position.js';
 
 /** The point that a user means. */
 export type PointTarget = { readonly latest: true } | { readonly at: Date } | { readonly position: Position };
@@ -16,6 +16,10 @@ export interface RestorePoint {
   readonly position: Position;
   /** When the commit was first seen, ms since 1970; null where the point is the base's own. */
   readonly time: number | null;
+  /** When the commit after it was first seen, as far as the records read tell. */
+  readonly nextTime: number | null;
+  /** Whether the store holds nothing newer of the main history. */
+  readonly isLatest: boolean;
 }
 
 /** A commit of the log, told by its mark. */
@@ -61,8 +65,12 @@ export function planPoint(
   heads: readonly LogHead[],
   position: Position,
   time: number | null,
+  isLatest: boolean,
 ): RestorePoint {
-  const bases = manifests.filter((manifest) => sameIteration(manifest.position, position));
+  const nextTime = timeAfter(heads, position);
+  const chain = heads.filter((head) => head.kind === 'wal' && sameIteration({ ...head, offset: 0 }, position));
+  const last = chain.findLast((head): head is WalRecordHead => head.kind === 'wal');
+  const bases = manifests.filter((manifest) => isBase(manifest, position, last, chain));
   const base = bases.find((manifest) => manifest.position.offset <= position.offset) ?? bases.at(-1);
   if (base === undefined) {
     throw unreachable(`no backup of iteration ${position.iteration} of lineage ${position.lineage} is left`);
@@ -70,7 +78,7 @@ export function planPoint(
   const records: WalRecordHead[] = [];
   let covered = base.position.offset;
   for (const head of heads) {
-    if (head.kind !== 'wal' || head.lineage !== position.lineage || head.iteration !== position.iteration) continue;
+    if (head.kind !== 'wal' || head.base !== last?.base || !sameIteration({ ...head, offset: 0 }, position)) continue;
     if (head.from >= position.offset || head.to <= covered) continue;
     if (head.from > covered) {
       throw unreachable(
@@ -83,16 +91,40 @@ export function planPoint(
   if (covered < position.offset) {
     throw unreachable(`the log ends at byte ${covered} of iteration ${position.iteration}, before ${position.offset}`);
   }
-  return { base, records, position, time };
+  return { base, records, position, time, nextTime, isLatest };
+}
+
+/**
+ * Whether the records rest on a backup: it is the one that they name, or a later one of the same turn. A process that was
+ * replaced can have left another backup of what it, too, called this iteration.
+ */
+function isBase(
+  { name, position, epoch }: Manifest,
+  point: Position,
+  last: WalRecordHead | undefined,
+  chain: readonly LogHead[],
+): boolean {
+  if (!sameIteration(position, point)) return false;
+  if (last === undefined || name === last.base) return true;
+  return chain.some((head) => head.kind === 'wal' && head.base === last.base && head.epoch === epoch);
 }
 
 function sameIteration(a: Position, b: Position): boolean {
   return a.lineage === b.lineage && a.iteration === b.iteration;
 }
 
-/** Negative where `a` comes first. Positions of different lineages have no order. */
-export function isBefore(a: FilePosition, b: FilePosition): boolean {
-  return comparePositions(a, b) < 0;
+/** When the first commit behind a position was seen. */
+function timeAfter(heads: readonly LogHead[], position: Position): number | null {
+  let isThere = false;
+  for (const head of heads) {
+    if (head.kind !== 'wal') continue;
+    for (const [offset, time] of head.marks) {
+      const isSame = sameIteration({ ...head, offset }, position);
+      if (isThere && !(isSame && offset <= position.offset)) return time;
+      isThere ||= isSame;
+    }
+  }
+  return null;
 }
 
 function unreachable(why: string): EiderError {

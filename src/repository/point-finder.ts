@@ -1,17 +1,14 @@
+import { comparePositions } from '../duckdb-format/file-position.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
-import type { Log } from '../repository/log.js';
-import type { LogHead } from '../repository/log-record.js';
-import type { Manifest } from '../repository/manifest.js';
-import type { Position } from '../repository/position.js';
-import type { Repository } from '../repository/repository.js';
+import type { LogHead } from './log-record.js';
+import type { Manifest } from './manifest.js';
+import type { Position } from './position.js';
+import type { Repository } from './repository.js';
 import { findMark, planPoint, type PointTarget, type RestorePoint } from './point-in-time.js';
 
 /** Finds points in the history that a repository holds. */
 export class PointFinder {
-  constructor(
-    private readonly repository: Repository,
-    private readonly log: Log,
-  ) {}
+  constructor(private readonly repository: Repository) {}
 
   /**
    * The point that a user means: the last commit not behind it.
@@ -32,7 +29,7 @@ export class PointFinder {
     // A point can be a backup's own, later than every mark before it.
     const own = startOf(manifests, { position });
     const before = own.log < start.log ? await this.#range(own.log + 1, start.log, signal) : [];
-    return planPoint(manifests, [...before, ...heads], position, mark.time);
+    return planPoint(manifests, [...before, ...heads], position, mark.time, 'latest' in target);
   }
 
   /** Backups of the main history, newest first. */
@@ -55,9 +52,9 @@ export class PointFinder {
   /** Records behind a backup, up to the first that is wholly behind the target. */
   async #heads(start: Manifest, target: PointTarget, signal: AbortSignal | undefined): Promise<LogHead[]> {
     const options = signal === undefined ? {} : { signal };
-    const last = await this.log.last(start.log, options);
+    const last = await this.repository.log.last(start.log, options);
     const heads: LogHead[] = [];
-    for await (const { head } of this.log.records(start.log + 1, last, options)) {
+    for await (const { head } of this.repository.log.records(start.log + 1, last, options)) {
       heads.push(head);
       if (head.kind === 'wal' && isBehind(head, target)) break;
     }
@@ -66,7 +63,7 @@ export class PointFinder {
 
   async #range(first: number, last: number, signal: AbortSignal | undefined): Promise<LogHead[]> {
     const heads: LogHead[] = [];
-    for await (const { head } of this.log.records(first, last, signal === undefined ? {} : { signal }))
+    for await (const { head } of this.repository.log.records(first, last, signal === undefined ? {} : { signal }))
       heads.push(head);
     return heads;
   }
@@ -79,7 +76,20 @@ export class PointFinder {
         `Nothing is known of ${target.at.toISOString()}: the oldest backup is of ${start.createdAt}.`,
       );
     }
-    return { base: start, records: [], position: start.position, time: null };
+    if ('position' in target && comparePositions(start.position, target.position) !== 0) {
+      throw new EiderError(
+        'RESTORE_POINT_UNREACHABLE',
+        'This point cannot be restored: no record of the log reaches it.',
+      );
+    }
+    return {
+      base: start,
+      records: [],
+      position: start.position,
+      time: null,
+      nextTime: null,
+      isLatest: 'latest' in target,
+    };
   }
 }
 
