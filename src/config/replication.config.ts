@@ -11,6 +11,10 @@ export const replicationConcern = concern(
       about: 'Commits are in the store after this at the latest, while it answers; 0 ships none between backups.',
       unit: 'ms',
     }),
+    DURABLE_TIMEOUT_MS: whole(10_000, [100, 600_000], {
+      about: 'How long a commit that was asked to be durable waits for the store before the answer is 503.',
+      unit: 'ms',
+    }),
     PITR_WINDOW_HOURS: whole(168, [0, 876_000], {
       about: 'How far back every commit can be restored; older commits are restored with the backups that stay.',
       unit: 'hours',
@@ -18,6 +22,7 @@ export const replicationConcern = concern(
   },
   (env) => ({
     syncIntervalMs: env.R2_WAL_SYNC_INTERVAL_MS,
+    durableTimeoutMs: env.DURABLE_TIMEOUT_MS,
     windowMs: env.PITR_WINDOW_HOURS * 3_600_000,
   }),
 );

@@ -31,8 +31,12 @@ export interface TransactionOptions extends QueryOptions {
 
 /** What wants to know of the life of the open database. */
 export interface DatabaseObserver {
+  /** Whether commits are shipped at all. */
+  readonly ships: boolean;
   /** It was opened. */
   opened(): void;
+  /** Resolves when everything up to a position is in the store. Throws COMMIT_NOT_DURABLE, REPLICATION_FENCED. */
+  reached(position: FilePosition, signal?: AbortSignal): Promise<void>;
   /** It is about to be closed: nothing may be read from its files any more. */
   closing(): void;
   /** Every write is held off and the log is about to be folded; false puts the checkpoint off. */
@@ -160,6 +164,29 @@ export class DatabaseService {
         await this.clock.sleep(conflictPause(retries - left));
       }
     }
+  }
+
+  /**
+   * As `transaction`, and returns only when the commit is in the store. Callers at the same time share one request.
+   *
+   * @throws EiderError DURABILITY_UNAVAILABLE before anything is done; COMMIT_NOT_DURABLE after the commit, which stands
+   */
+  async durable<T>(work: (session: Session) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    this.requireDurability();
+    const result = await this.transaction(work, options);
+    await this.untilDurable(options.signal);
+    return result;
+  }
+
+  /** Throws DURABILITY_UNAVAILABLE where commits are not shipped. */
+  requireDurability(): void {
+    if (this.#observer?.ships === true) return;
+    throw new EiderError('DURABILITY_UNAVAILABLE', 'Commits are not shipped: R2_WAL_SYNC_INTERVAL_MS is 0.');
+  }
+
+  /** Resolves when everything committed so far is in the store. Throws COMMIT_NOT_DURABLE, REPLICATION_FENCED. */
+  async untilDurable(signal?: AbortSignal): Promise<void> {
+    await this.#observer?.reached(this.files.position(), signal);
   }
 
   /**

@@ -244,6 +244,16 @@ export const ERRORS = {
     'Another process has taken over this database',
     'This process refuses writes and ships nothing; what it holds is saved as a fork. Keep one process running, and restart this one to follow.',
   ),
+  DURABILITY_UNAVAILABLE: entry(
+    409,
+    'Durable commits are turned off',
+    'Nothing was changed. Set R2_WAL_SYNC_INTERVAL_MS, or ask without `Prefer: durable`.',
+  ),
+  COMMIT_NOT_DURABLE: entry(
+    503,
+    'The change is committed here, but not in the store yet',
+    'It is safe on this disk and is shipped as soon as the store answers. Do not send it again: look first whether it is there.',
+  ),
   RESTORE_POINT_UNREACHABLE: entry(
     409,
     'This point in time cannot be restored',

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { BackupService } from '../backup/backup.service.js';
 import { DatabaseService } from '../database/database.service.js';
+import { ReplicationService } from '../replication/replication.service.js';
 import { RequestGate } from '../http/request-gate.js';
 import type { Finding, HealthReport } from './health-report.js';
 
@@ -11,6 +12,7 @@ export class Readiness {
     private readonly gate: RequestGate,
     private readonly database: DatabaseService,
     private readonly backups: BackupService,
+    private readonly replication: ReplicationService,
   ) {}
 
   /** Down only where a restart would help: DuckDB gave up. */
@@ -25,6 +27,8 @@ export class Readiness {
     if (this.gate.shuttingDown) findings.push(down('the service is shutting down'));
     else if (!this.database.isOpen) findings.push(down('the database is not open'));
     const { replacedBy } = this.backups.status;
+    if (this.replication.state === 'fenced')
+      findings.push(down('another process has taken over; this one refuses writes'));
     if (replacedBy !== null) findings.push(down(`another process wrote ${replacedBy}; this one refuses writes`));
     return { findings, facts: {} };
   }

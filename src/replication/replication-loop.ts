@@ -35,6 +35,7 @@ export class ReplicationLoop {
     if (this.#stop !== undefined || this.replication.state === 'off') return;
     const stop = new AbortController();
     this.#stop = stop;
+    this.replication.onAwaited(() => this.#tick());
     this.#loop = this.#run(stop.signal);
   }
 
@@ -71,7 +72,11 @@ export class ReplicationLoop {
         () => void (this.#failures = 0),
         (error: unknown) => this.#fail(error),
       )
-      .finally(() => (this.#acting = undefined));
+      .finally(() => {
+        this.#acting = undefined;
+        // Whoever came while the last record was on its way shares the next one.
+        if (this.#stop !== undefined && this.replication.shipped.isAwaited && this.#isDue()) this.#tick();
+      });
   }
 
   async #act(): Promise<void> {

@@ -75,10 +75,13 @@ export class ReplicationService {
   #turn: Promise<unknown> = Promise.resolve();
   #records = 0;
   #lastError: ReplicationStatus['lastError'] = null;
+  #whenAwaited: () => void = () => {};
+  /** Why commits before the next base may be in no record. */
+  #gap: string | null = null;
 
   constructor(
     @Inject(backupConfig.KEY) private readonly backupRules: BackupConfig,
-    @Inject(replicationConfig.KEY) config: ReplicationConfig,
+    @Inject(replicationConfig.KEY) private readonly config: ReplicationConfig,
     private readonly database: DatabaseService,
     private readonly backups: BackupService,
     private readonly repository: Repository,
@@ -89,6 +92,8 @@ export class ReplicationService {
     this.#state = backupRules.enabled && config.syncIntervalMs > 0 ? 'disconnected' : 'off';
     backups.onCommitted((manifest) => this.#baseTaken(manifest));
     database.observe({
+      ships: this.#state !== 'off',
+      reached: (position, signal) => this.#reached(position, signal),
       opened: () => this.#opened(),
       closing: () => this.abandon(),
       prepareFold: () => this.#prepareFold(),
@@ -150,7 +155,11 @@ export class ReplicationService {
       });
       this.#follow(files.header().iteration, resume.kind === 'continue' ? resume.from : 0);
       if (resume.kind === 'continue') this.#rest(resume.base, resume.from);
-      else this.#state = 'awaiting-base';
+      else {
+        this.#state = 'awaiting-base';
+        if (resume.kind === 'diverged') this.#gap = resume.why;
+        else if (resume.isKnown) this.#gap = 'commits were made while none were shipped';
+      }
       this.#tail?.look(this.clock.now().getTime());
     });
   }
@@ -197,10 +206,31 @@ export class ReplicationService {
     if (this.#state !== 'off') this.#state = 'stopped';
   }
 
+  /** Called when somebody waits for a commit to be shipped: now rather than at the next interval. */
+  onAwaited(act: () => void): void {
+    this.#whenAwaited = act;
+  }
+
   /** Notes a failure of what runs by itself. */
   noteFailure(error: unknown): void {
     const code = isEiderError(error) ? error.code : 'INTERNAL';
     this.#lastError = { code, message: messageOf(error), at: this.clock.now().toISOString() };
+  }
+
+  async #reached(position: FilePosition, signal: AbortSignal | undefined): Promise<void> {
+    const late = AbortSignal.timeout(this.config.durableTimeoutMs);
+    const reached = this.shipped.reached(position, signal === undefined ? late : AbortSignal.any([signal, late]));
+    this.#whenAwaited();
+    try {
+      await reached;
+    } catch (error) {
+      if (isEiderError(error)) throw error;
+      const why = this.#lastError?.message ?? `it took longer than ${this.config.durableTimeoutMs} ms`;
+      throw new EiderError('COMMIT_NOT_DURABLE', `The commit is in the local database, and not in the store: ${why}.`, {
+        cause: error,
+        retryAfterSeconds: 5,
+      });
+    }
   }
 
   /** `connect` takes a turn for it. */
@@ -283,8 +313,9 @@ export class ReplicationService {
     if (this.#state === 'awaiting-base' && iteration === this.#tail?.iteration) this.#rest(manifest, 0);
     try {
       await this.#exclusively(() =>
-        this.#append({ kind: 'backup', backup: manifest.name, position: manifest.position }),
+        this.#append({ kind: 'backup', backup: manifest.name, position: manifest.position, gap: this.#gap }),
       );
+      this.#gap = null;
     } catch (error) {
       this.noteFailure(error);
       this.#logger.warn(`the log does not tell of ${manifest.name}: ${messageOf(error)}`);
@@ -327,12 +358,16 @@ export class ReplicationService {
     if (this.#tail === undefined) return;
     const { iteration } = this.database.files.header();
     if (iteration === this.#tail.iteration) return;
+    const isShipped = this.#state === 'shipping' && this.#tail.waiting === 0 && this.#inDoubt === undefined;
+    if (!isShipped && this.#tail.position > 0) this.#gap ??= 'a checkpoint came before everything was shipped';
+    this.#inDoubt = undefined;
     this.#follow(iteration, 0);
     if (this.#state === 'shipping') this.#state = 'awaiting-base';
   }
 
   #interrupt(why: string): void {
     this.#logger.warn(`${why}: a new base is taken`);
+    this.#gap = why;
     this.#follow(this.database.files.header().iteration, 0);
     this.#inDoubt = undefined;
     this.#state = 'awaiting-base';

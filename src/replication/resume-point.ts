@@ -16,8 +16,8 @@ const STEP = 1024 * 1024;
 export type ResumePoint =
   /** The base of this iteration is in the store, and its log up to `from`. */
   | { readonly kind: 'continue'; readonly base: Manifest; readonly from: number }
-  /** A new base is needed; nothing contradicts the history in the store. */
-  | { readonly kind: 'base' }
+  /** A new base is needed; nothing contradicts the history in the store. `isKnown`: that holds earlier points of it. */
+  | { readonly kind: 'base'; readonly isKnown: boolean }
   /** The local log is not the one that was shipped: the history goes on under another lineage. */
   | { readonly kind: 'diverged'; readonly why: string };
 
@@ -42,8 +42,8 @@ export async function findResumePoint(
       return { kind: 'diverged', why: `the local log is not the one of record ${shipped.number}` };
     }
   }
-  const base = await baseOf(repository, lineage.lineage, local.iteration);
-  if (base === undefined) return { kind: 'base' };
+  const { base, isKnown } = await baseOf(repository, lineage.lineage, local.iteration);
+  if (base === undefined) return { kind: 'base', isKnown };
   return { kind: 'continue', base, from: shipped?.iteration === local.iteration ? shipped.to : 0 };
 }
 
@@ -68,15 +68,21 @@ function holdsSame(files: DatabaseDescriptors, { from, to, wal }: WalRecordHead)
 }
 
 /** The oldest backup of an iteration: blocks that the log points at are told against it. */
-async function baseOf(repository: Repository, lineage: string, iteration: number): Promise<Manifest | undefined> {
+async function baseOf(
+  repository: Repository,
+  lineage: string,
+  iteration: number,
+): Promise<{ base: Manifest | undefined; isKnown: boolean }> {
   const { backups } = await repository.list();
   let base: Manifest | undefined;
+  let isKnown = false;
   for (const { name } of backups) {
     const manifest = await repository.manifest(name);
     const { position, fork } = manifest;
     if (fork || position.lineage !== lineage || position.iteration > iteration) continue;
+    isKnown = true;
     if (position.iteration < iteration) break;
     base = manifest;
   }
-  return base;
+  return { base, isKnown };
 }

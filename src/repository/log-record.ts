@@ -39,6 +39,8 @@ const backupSchema = z.strictObject({
   kind: z.literal('backup'),
   backup: z.string(),
   position: positionSchema,
+  /** Why commits before it may be in no record; null where every one is. */
+  gap: z.string().nullable(),
 });
 
 /** A block of the database file that the log points at. */
