@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { EiderError } from '../errors/eider-error.js';
 import type { Clock } from '../runtime/clock.js';
 import { quoteIdentifier } from './catalog-name.js';
+import { freeBytesBeside, hasRoomToFold } from './disk-room.js';
 import type { Engine } from './engine.js';
 import { isCheckpointBlocked } from './query-error.js';
 import type { WriteGate } from './write-gate.js';
@@ -18,6 +19,13 @@ export interface FoldObserver {
   folded(): void;
 }
 
+/** What kept the last checkpoint from running, for people. */
+export type Obstacle =
+  | 'a write of this service that has been open all the while'
+  | 'a reader that is older than a committed update, or a write past Eider'
+  | 'commits that are not shipped yet'
+  | 'too little room on the disk';
+
 /** Who may make a checkpoint, and when. */
 export class CheckpointControl {
   /** Checkpoints follow one another: two at once would only get in each other's way. */
@@ -28,6 +36,7 @@ export class CheckpointControl {
   readonly #guards = new Set<Promise<unknown>>();
   readonly #waiting: (() => void)[] = [];
   #closing = false;
+  #obstacle: Obstacle | undefined;
 
   constructor(
     private readonly engine: Engine,
@@ -50,6 +59,11 @@ export class CheckpointControl {
     const result = this.#turn.then(() => this.#whenReleased(timeoutMs));
     this.#turn = result.catch(() => {});
     return result;
+  }
+
+  /** What kept the last checkpoint from running; undefined where it ran. */
+  get obstacle(): Obstacle | undefined {
+    return this.#obstacle;
   }
 
   /** Makes checkpoints wait. Resolves when none is under way; several may hold at once. */
@@ -119,7 +133,11 @@ export class CheckpointControl {
         const leftMs = Math.max(0, deadline - this.clock.monotonicMs());
         const letIn = await this.writeGate.exclude(Math.min(drainMs, leftMs));
         try {
-          if (letIn !== undefined && (await this.#fold(connection))) {
+          this.#obstacle =
+            letIn === undefined
+              ? 'a write of this service that has been open all the while'
+              : await this.#fold(connection);
+          if (this.#obstacle === undefined) {
             this.observer?.folded();
             return true;
           }
@@ -137,13 +155,15 @@ export class CheckpointControl {
     }
   }
 
-  async #fold(connection: DuckDBConnection): Promise<boolean> {
-    if ((await this.observer?.prepareFold()) === false) return false;
+  async #fold(connection: DuckDBConnection): Promise<Obstacle | undefined> {
+    const { path, descriptors } = this.engine;
+    if (!hasRoomToFold(freeBytesBeside(path), descriptors.wal()?.size ?? 0)) return 'too little room on the disk';
+    if ((await this.observer?.prepareFold()) === false) return 'commits that are not shipped yet';
     try {
       await connection.run(`CHECKPOINT ${quoteIdentifier(this.engine.catalog)}`);
-      return true;
+      return undefined;
     } catch (error) {
-      if (isCheckpointBlocked(error)) return false;
+      if (isCheckpointBlocked(error)) return 'a reader that is older than a committed update, or a write past Eider';
       throw error;
     }
   }

@@ -227,6 +227,11 @@ export class DatabaseService {
     return this.#control().checkpoint(options.timeoutMs ?? 0);
   }
 
+  /** What kept the last checkpoint from running; undefined where it ran, or none was tried. */
+  get checkpointObstacle(): string | undefined {
+    return this.#checkpoints?.obstacle;
+  }
+
   /** Makes Eider's own checkpoints wait until the returned function is called. */
   async holdCheckpoints(): Promise<() => void> {
     return this.#control().hold();

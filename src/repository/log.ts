@@ -5,7 +5,7 @@ import { logKey } from './keys.js';
 import { decodeLogRecord, encodeLogRecord, type LogHead, type LogRecord } from './log-record.js';
 
 /** Records that are read ahead: at 50 ms each, 1,800 of them take 6 s. */
-const READ_AHEAD = 16;
+export const READ_AHEAD = 16;
 
 /**
  * The numbered records of a repository. Each number is written once, by whoever comes first: that makes the log the lock

@@ -1,10 +1,13 @@
 import { comparePositions } from '../duckdb-format/file-position.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
-import type { LogHead } from './log-record.js';
+import type { LogHead, LogRecord } from './log-record.js';
 import type { Manifest } from './manifest.js';
 import type { Position } from './position.js';
 import type { Repository } from './repository.js';
 import { findMark, planPoint, type PointTarget, type RestorePoint } from './point-in-time.js';
+
+/** Bytes of payloads that are kept in memory. */
+const MOST_KEPT = 64 * 1024 * 1024;
 
 /** Finds points in the history that a repository holds. */
 export class PointFinder {
@@ -18,7 +21,8 @@ export class PointFinder {
   async find(target: PointTarget, signal?: AbortSignal): Promise<RestorePoint> {
     const manifests = await this.#manifests();
     const start = startOf(manifests, target);
-    const heads = await this.#heads(start, target, signal);
+    const payloads = new KeptPayloads();
+    const heads = await this.#heads(start, target, payloads, signal);
     const mark = findMark(heads, target);
     if (mark === undefined) return this.#ownPoint(start, target);
     const position: Position = {
@@ -28,8 +32,9 @@ export class PointFinder {
     };
     // A point can be a backup's own, later than every mark before it.
     const own = startOf(manifests, { position });
-    const before = own.log < start.log ? await this.#range(own.log + 1, start.log, signal) : [];
-    return planPoint(manifests, [...before, ...heads], position, mark.time, 'latest' in target);
+    const before = own.log < start.log ? await this.#range(own.log + 1, start.log, payloads, signal) : [];
+    const plan = planPoint(manifests, [...before, ...heads], position, mark.time, 'latest' in target);
+    return { ...plan, payloads: payloads.of(plan.records) };
   }
 
   /** Backups of the main history, newest first. */
@@ -50,21 +55,35 @@ export class PointFinder {
   }
 
   /** Records behind a backup, up to the first that is wholly behind the target. */
-  async #heads(start: Manifest, target: PointTarget, signal: AbortSignal | undefined): Promise<LogHead[]> {
+  async #heads(
+    start: Manifest,
+    target: PointTarget,
+    payloads: KeptPayloads,
+    signal: AbortSignal | undefined,
+  ): Promise<LogHead[]> {
     const options = signal === undefined ? {} : { signal };
     const last = await this.repository.log.last(start.log, options);
     const heads: LogHead[] = [];
-    for await (const { head } of this.repository.log.records(start.log + 1, last, options)) {
+    for await (const record of this.repository.log.records(start.log + 1, last, options)) {
+      const { head } = record;
       heads.push(head);
+      payloads.keep(record);
       if (head.kind === 'wal' && isBehind(head, target)) break;
     }
     return heads;
   }
 
-  async #range(first: number, last: number, signal: AbortSignal | undefined): Promise<LogHead[]> {
+  async #range(
+    first: number,
+    last: number,
+    payloads: KeptPayloads,
+    signal: AbortSignal | undefined,
+  ): Promise<LogHead[]> {
     const heads: LogHead[] = [];
-    for await (const { head } of this.repository.log.records(first, last, signal === undefined ? {} : { signal }))
-      heads.push(head);
+    for await (const record of this.repository.log.records(first, last, signal === undefined ? {} : { signal })) {
+      heads.push(record.head);
+      payloads.keep(record);
+    }
     return heads;
   }
 
@@ -89,7 +108,25 @@ export class PointFinder {
       time: null,
       nextTime: null,
       isLatest: 'latest' in target,
+      payloads: new Map(),
     };
+  }
+}
+
+/** Payloads that were read with their heads, so that a restore need not read them again: as long as they are few. */
+class KeptPayloads {
+  readonly #payloads = new Map<number, Buffer>();
+  #bytes = 0;
+
+  keep({ head, payload }: LogRecord): void {
+    if (head.kind !== 'wal' || head.payload !== null || this.#bytes + payload.length > MOST_KEPT) return;
+    this.#bytes += payload.length;
+    this.#payloads.set(head.number, payload);
+  }
+
+  of(records: readonly LogHead[]): ReadonlyMap<number, Buffer> {
+    const wanted = new Set(records.map(({ number }) => number));
+    return new Map([...this.#payloads].filter(([number]) => wanted.has(number)));
   }
 }
 

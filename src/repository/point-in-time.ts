@@ -20,7 +20,12 @@ export interface RestorePoint {
   readonly nextTime: number | null;
   /** Whether the store holds nothing newer of the main history. */
   readonly isLatest: boolean;
+  /** What follows the heads of records, where it was read and is small: by number. */
+  readonly payloads: ReadonlyMap<number, Buffer>;
 }
+
+/** A point without what was read of its records. */
+export type PlannedRestore = Omit<RestorePoint, 'payloads'>;
 
 /** A commit of the log, told by its mark. */
 interface Mark {
@@ -66,7 +71,7 @@ export function planPoint(
   position: Position,
   time: number | null,
   isLatest: boolean,
-): RestorePoint {
+): PlannedRestore {
   const nextTime = timeAfter(heads, position);
   const chain = heads.filter((head) => head.kind === 'wal' && sameIteration({ ...head, offset: 0 }, position));
   const last = chain.findLast((head): head is WalRecordHead => head.kind === 'wal');

@@ -7,7 +7,9 @@ import { codecOf } from '../block-pool/codec.js';
 import { reading } from '../database/inspect.js';
 import { blockOffset } from '../duckdb-format/layout.js';
 import { parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
-import { messageOf } from '../errors/eider-error.js';
+import { inOrder } from '../block-pool/in-order.js';
+import { EiderError, messageOf } from '../errors/eider-error.js';
+import { READ_AHEAD } from '../repository/log.js';
 import { decompressor } from '../repository/decompress.js';
 import { logRecordCorrupt, type LogRecord, type WalRecordHead } from '../repository/log-record.js';
 import type { Repository } from '../repository/repository.js';
@@ -26,19 +28,16 @@ export class LogReplay {
    * @throws EiderError LOG_RECORD_CORRUPT, LOG_RECORD_MISSING, STORE_*
    */
   async apply(point: RestorePoint, path: string, signal?: AbortSignal): Promise<void> {
-    const { records, position } = point;
-    const first = records[0]?.number ?? 1;
-    const last = records.at(-1)?.number ?? 0;
-    const wanted = new Set(records.map(({ number }) => number));
+    const { records, position, payloads } = point;
     const main = await open(path, 'r+');
     const wal = await open(`${path}.wal`, 'a+').then(async (file) => {
       await file.close();
       return open(`${path}.wal`, 'r+');
     });
     try {
-      for await (const record of this.repository.log.records(first, last, optional(signal))) {
-        if (!wanted.has(record.head.number) || record.head.kind !== 'wal') continue;
-        await this.#applyRecord(record.head, record, main, wal, signal);
+      const read = (head: WalRecordHead): Promise<LogRecord> => this.#record(head, payloads.get(head.number), signal);
+      for await (const record of inOrder(records, READ_AHEAD, read)) {
+        if (record.head.kind === 'wal') await this.#applyRecord(record.head, record, main, wal, signal);
       }
       await wal.truncate(position.offset);
       await main.sync();
@@ -49,6 +48,16 @@ export class LogReplay {
     }
     if (position.offset === 0) await rm(`${path}.wal`, { force: true });
     else await cutAtCommit(`${path}.wal`, position.offset);
+  }
+
+  /** A record whose payload was not kept is read again. */
+  async #record(head: WalRecordHead, payload: Buffer | undefined, signal: AbortSignal | undefined): Promise<LogRecord> {
+    if (payload !== undefined || head.payload !== null) return { head, payload: payload ?? Buffer.alloc(0) };
+    const record = await this.repository.log.read(head.number, optional(signal));
+    if (record?.head.nonce === head.nonce) return record;
+    throw new EiderError('LOG_RECORD_MISSING', `Record ${head.number} of the log is missing.`, {
+      details: { record: head.number },
+    });
   }
 
   async #applyRecord(
