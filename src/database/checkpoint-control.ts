@@ -14,8 +14,9 @@ const DRAIN_MS = 250;
 
 /** What has to happen around each checkpoint, while writes are held off. */
 export interface FoldObserver {
-  /** False puts the checkpoint off. */
-  prepareFold(): Promise<boolean>;
+  /** Once while writes still go on, and once while they are held off. False puts the checkpoint off. */
+  prepareFold(when: 'beforehand' | 'now'): Promise<boolean>;
+  /** It is done; writes are still held off. */
   folded(): void;
 }
 
@@ -125,12 +126,17 @@ export class CheckpointControl {
 
   async #checkpoint(timeoutMs: number): Promise<boolean> {
     const deadline = this.clock.monotonicMs() + timeoutMs;
-    // First while writes go on, so that little is left to be done while they are held off.
-    await this.observer?.prepareFold();
     const connection = await this.engine.connect();
     try {
       for (let drainMs = DRAIN_MS; ;) {
         const leftMs = Math.max(0, deadline - this.clock.monotonicMs());
+        // First while writes go on, so that little is left to be done while they are held off.
+        if ((await this.observer?.prepareFold('beforehand')) === false) {
+          this.#obstacle = 'commits that are not shipped yet';
+          if (this.#closing || this.clock.monotonicMs() + drainMs >= deadline) return false;
+          await this.clock.sleep(drainMs);
+          continue;
+        }
         const letIn = await this.writeGate.exclude(Math.min(drainMs, leftMs));
         try {
           this.#obstacle =
@@ -158,7 +164,7 @@ export class CheckpointControl {
   async #fold(connection: DuckDBConnection): Promise<Obstacle | undefined> {
     const { path, descriptors } = this.engine;
     if (!hasRoomToFold(freeBytesBeside(path), descriptors.wal()?.size ?? 0)) return 'too little room on the disk';
-    if ((await this.observer?.prepareFold()) === false) return 'commits that are not shipped yet';
+    if ((await this.observer?.prepareFold('now')) === false) return 'commits that are not shipped yet';
     try {
       await connection.run(`CHECKPOINT ${quoteIdentifier(this.engine.catalog)}`);
       return undefined;

@@ -5,7 +5,7 @@ import { databaseConfig, type DatabaseConfig } from '../config/database.config.j
 import { EiderError, messageOf } from '../errors/eider-error.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';
 import { Clock } from '../runtime/clock.js';
-import { CheckpointControl } from './checkpoint-control.js';
+import { CheckpointControl, type FoldObserver } from './checkpoint-control.js';
 import { ConnectionPool } from './connection-pool.js';
 import type { DatabaseDescriptors } from './database-descriptors.js';
 import { Engine } from './engine.js';
@@ -30,7 +30,7 @@ export interface TransactionOptions extends QueryOptions {
 }
 
 /** What wants to know of the life of the open database. */
-export interface DatabaseObserver {
+export interface DatabaseObserver extends FoldObserver {
   /** Whether commits are shipped at all. */
   readonly ships: boolean;
   /** It was opened. */
@@ -39,10 +39,6 @@ export interface DatabaseObserver {
   reached(position: FilePosition, signal?: AbortSignal): Promise<void>;
   /** It is about to be closed: nothing may be read from its files any more. */
   closing(): void;
-  /** Every write is held off and the log is about to be folded; false puts the checkpoint off. */
-  prepareFold(): Promise<boolean>;
-  /** A checkpoint is done; writes are still held off. */
-  folded(): void;
 }
 
 /** How long queries may take to end once they were interrupted, ms. */

@@ -58,6 +58,7 @@ export class LogWriter {
   /**
    * Appends a record.
    *
+   * @returns its head
    * @throws EiderError REPLICATION_FENCED when another writer was first; STORE_*: then it is in doubt
    */
   async append(
@@ -65,12 +66,14 @@ export class LogWriter {
     entry: LogEntry,
     payload: Buffer = Buffer.alloc(0),
     options: RequestOptions = {},
-  ): Promise<void> {
+  ): Promise<LogHead> {
     if (this.#doubtful !== undefined) throw new Error('the record before is in doubt');
     const { writer, epoch, lineage } = this.author();
     const identity = { format: 1 as const, ...slot, writer, epoch, lineage, at: this.now().toISOString() };
-    this.#doubtful = { head: { ...identity, ...entry } as LogHead, payload };
+    const head = { ...identity, ...entry } as LogHead;
+    this.#doubtful = { head, payload };
     await this.settle(options);
+    return head;
   }
 
   /** Appends a record in doubt again, byte for byte. Throws as `append`. */

@@ -12,13 +12,12 @@ import { Lineage } from '../lineage/lineage.js';
 import type { LogHead } from '../repository/log-record.js';
 import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
+import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
-import { BlockChanges } from './block-changes.js';
+import { IterationShipper } from './iteration-shipper.js';
 import { LogWriter } from './log-writer.js';
 import { findResumePoint } from './resume-point.js';
 import { ShippedPosition } from './shipped-position.js';
-import { storeSegment } from './wal-segment.js';
-import { type SeenCommits, WalTail } from './wal-tail.js';
 
 /**
  * From this size on the log is folded although the store does not answer, bytes: points in between can then not be restored,
@@ -66,12 +65,7 @@ export class ReplicationService {
   readonly shipped = new ShippedPosition();
   #state: ReplicationState;
   #writer: LogWriter | undefined;
-  #tail: WalTail | undefined;
-  #changes: BlockChanges | undefined;
-  /** Name of the backup that this iteration rests on. */
-  #base = '';
-  /** What the record in doubt holds; it is settled before anything else is shipped. */
-  #inDoubt: SeenCommits | undefined;
+  #shipper: IterationShipper | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #records = 0;
   #lastError: ReplicationStatus['lastError'] = null;
@@ -96,7 +90,7 @@ export class ReplicationService {
       reached: (position, signal) => this.#reached(position, signal),
       opened: () => this.#opened(),
       closing: () => this.abandon(),
-      prepareFold: () => this.#prepareFold(),
+      prepareFold: (when) => this.#prepareFold(when),
       folded: () => this.#folded(),
     });
   }
@@ -106,11 +100,11 @@ export class ReplicationService {
   }
 
   get status(): ReplicationStatus {
-    const since = this.#tail?.waitingSince;
+    const { bytes, since } = this.#shipper?.waiting ?? { bytes: 0, since: undefined };
     return {
       state: this.#state,
       shipped: this.shipped.current ?? null,
-      waitingBytes: this.#tail?.waiting ?? 0,
+      waitingBytes: bytes,
       waitingSince: since === undefined ? null : new Date(since).toISOString(),
       records: this.#records,
       lastError: this.#lastError,
@@ -120,9 +114,9 @@ export class ReplicationService {
   /** Bytes that wait to be shipped, and since when in ms since 1970; undefined where nothing waits or nothing can be shipped. */
   get due(): { readonly bytes: number; readonly since: number } | undefined {
     if (this.#state !== 'shipping') return undefined;
-    const bytes = this.#tail?.waiting ?? 0;
-    const since = this.#tail?.waitingSince;
-    return since === undefined && this.#inDoubt === undefined ? undefined : { bytes, since: since ?? 0 };
+    const { bytes, since } = this.#shipper?.waiting ?? { bytes: 0, since: undefined };
+    if (since === undefined && this.#writer?.isInDoubt !== true) return undefined;
+    return { bytes, since: since ?? 0 };
   }
 
   /**
@@ -160,15 +154,15 @@ export class ReplicationService {
         if (resume.kind === 'diverged') this.#gap = resume.why;
         else if (resume.isKnown) this.#gap = 'commits were made while none were shipped';
       }
-      this.#tail?.look(this.clock.now().getTime());
+      this.#shipper?.look(this.clock.now().getTime());
     });
   }
 
   /** Looks for new commits: notes when each was first seen. */
   look(): void {
-    const tail = this.#tail;
-    if (tail === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return;
-    const finding = tail.look(this.clock.now().getTime());
+    const shipper = this.#shipper;
+    if (shipper === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return;
+    const finding = shipper.look(this.clock.now().getTime());
     if (finding === 'taken-back') this.#interrupt('a commit was taken back by DuckDB after it was seen');
     if (finding === 'replaced') this.#interrupt('the log was folded by a checkpoint that Eider did not make');
   }
@@ -197,10 +191,8 @@ export class ReplicationService {
 
   /** Lets go of the open database without a word to the log: it is about to be closed or replaced. */
   abandon(): void {
-    this.#tail?.close();
-    this.#tail = undefined;
-    this.#changes = undefined;
-    this.#inDoubt = undefined;
+    this.#shipper?.close();
+    this.#shipper = undefined;
     this.#writer = undefined;
     this.shipped.fail(new EiderError('DATABASE_CLOSED', 'The database is being closed.'));
     if (this.#state !== 'off') this.#state = 'stopped';
@@ -236,73 +228,43 @@ export class ReplicationService {
   /** `connect` takes a turn for it. */
   #opened(): void {
     this.shipped.reset();
+    // Whoever opens another database here has taken note of what is in the store.
+    this.database.resumeWrites(FENCED);
     if (this.#state !== 'off') this.#state = 'disconnected';
   }
 
   async #ship(signal?: AbortSignal): Promise<void> {
-    const tail = this.#tail;
-    const writer = this.#writer;
-    if (this.#state !== 'shipping' || tail === undefined || writer === undefined) return;
-    if (this.#inDoubt !== undefined) await this.#settle(writer, signal);
-    const seen = tail.take();
-    if (seen === undefined || tail.descriptor === undefined) return;
-    const slot = writer.slot();
+    const [shipper, writer] = [this.#shipper, this.#writer];
+    if (this.#state !== 'shipping' || shipper === undefined || writer === undefined) return;
     try {
-      const { compress } = this.backupRules;
-      const compression = compress ? 'zstd' : 'none';
-      const changes = seen.rowGroups ? this.#changes : undefined;
-      const source = { ...slot, descriptor: tail.descriptor, seen, compression, changes } as const;
-      const { inline, ...stored } = await storeSegment(this.repository.store, source, signal);
-      const { from, to, commits } = seen;
-      const marks = [...seen.marks];
-      this.#inDoubt = seen;
-      const entry = {
-        kind: 'wal',
-        base: this.#base,
-        iteration: tail.iteration,
-        from,
-        to,
-        commits,
-        marks,
-        compression,
-        ...stored,
-      } as const;
-      await this.#guarded(() =>
-        writer.append(slot, { ...entry, blocks: [...stored.blocks] }, inline, optional(signal)),
-      );
-      this.#noteShipped(seen, stored.blocks);
+      await this.#guarded(async () => {
+        if (writer.isInDoubt) this.#note(await writer.settle(optional(signal)));
+        this.#note(await shipper.ship(writer, signal));
+      });
+      this.#lastError = null;
     } catch (error) {
-      // One in doubt keeps its bytes until it is settled.
-      if (!writer.isInDoubt) tail.putBack(seen);
       this.noteFailure(error);
       throw error;
     }
   }
 
-  async #settle(writer: LogWriter, signal?: AbortSignal): Promise<void> {
-    const seen = this.#inDoubt;
-    const head = await this.#guarded(() => writer.settle(optional(signal)));
-    if (seen !== undefined && head?.kind === 'wal') this.#noteShipped(seen, head.blocks);
-    this.#inDoubt = undefined;
-  }
-
-  #noteShipped(seen: SeenCommits, blocks: Parameters<BlockChanges['noteShipped']>[0]): void {
-    this.#inDoubt = undefined;
-    this.#changes?.noteShipped(blocks);
+  /** A record is in the store. */
+  #note(head: LogHead | undefined): void {
+    if (head === undefined) return;
     this.#records++;
-    this.#lastError = null;
-    this.lineage.noteLog(this.#writer?.last ?? 0);
-    if (this.#tail !== undefined) this.shipped.advance({ iteration: this.#tail.iteration, offset: seen.to });
+    this.lineage.noteLog(head.number);
+    if (head.kind !== 'wal' || this.#shipper?.note(head) !== true) return;
+    this.shipped.advance({ iteration: head.iteration, offset: head.to });
   }
 
   /** Appends a record that is no commit. */
   async #append(entry: Parameters<LogWriter['append']>[1], signal?: AbortSignal): Promise<void> {
     const writer = this.#writer;
     if (writer === undefined) return;
-    if (writer.isInDoubt) await this.#settle(writer, signal);
-    await this.#guarded(() => writer.append(writer.slot(), entry, undefined, optional(signal)));
-    this.#records++;
-    this.lineage.noteLog(writer.last);
+    await this.#guarded(async () => {
+      if (writer.isInDoubt) this.#note(await writer.settle(optional(signal)));
+      this.#note(await writer.append(writer.slot(), entry, undefined, optional(signal)));
+    });
   }
 
   /** A backup was committed: it is the base of its iteration, where that has none yet. */
@@ -310,7 +272,7 @@ export class ReplicationService {
     if (this.#state !== 'awaiting-base' && this.#state !== 'shipping') return;
     const { iteration, offset } = manifest.position;
     this.shipped.advance({ iteration, offset });
-    if (this.#state === 'awaiting-base' && iteration === this.#tail?.iteration) this.#rest(manifest, 0);
+    if (this.#state === 'awaiting-base' && iteration === this.#shipper?.iteration) this.#rest(manifest, 0);
     try {
       await this.#exclusively(() =>
         this.#append({ kind: 'backup', backup: manifest.name, position: manifest.position, gap: this.#gap }),
@@ -324,12 +286,7 @@ export class ReplicationService {
 
   /** Ships commits of this iteration from now on. */
   #rest(base: Manifest, offset: number): void {
-    const blocks = new BaseBackup(base, this.repository);
-    const known = async (first: number, count: number): Promise<(string | undefined)[]> =>
-      (await blocks.frames(first, count)).map((frame) => frame?.sha256);
-    const compression = this.backupRules.compress ? 'zstd' : 'none';
-    this.#changes = new BlockChanges(this.database.files, this.pool, compression, known);
-    this.#base = base.name;
+    this.#shipper?.restOn(new BaseBackup(base, this.repository));
     this.#state = 'shipping';
     const { iteration } = base.position;
     this.shipped.advance({ iteration, offset: Math.max(offset, base.position.offset) });
@@ -340,27 +297,38 @@ export class ReplicationService {
    *
    * @returns false where the checkpoint has to wait
    */
-  async #prepareFold(): Promise<boolean> {
-    if (this.#state === 'disconnected') return (this.database.files.wal()?.size ?? 0) > MOST_UNSHIPPED;
+  async #prepareFold(when: 'beforehand' | 'now'): Promise<boolean> {
+    const isTooLong = (this.database.files.wal()?.size ?? 0) > MOST_UNSHIPPED;
+    if (this.#state === 'disconnected') return isTooLong;
     if (this.#state !== 'shipping') return true;
     this.look();
+    const signal = AbortSignal.timeout(FOLD_MS);
     try {
-      await this.ship(AbortSignal.timeout(FOLD_MS));
+      // Also where a record before is on its way to a store that does not answer.
+      await abortable(this.ship(signal), signal);
     } catch (error) {
       this.#logger.warn(`the log is not folded before it is shipped: ${messageOf(error)}`);
+      return isTooLong;
     }
-    const waiting = this.#inDoubt === undefined ? (this.#tail?.waiting ?? 0) : MOST_UNSHIPPED;
-    return this.#state !== 'shipping' || waiting === 0 || (this.database.files.wal()?.size ?? 0) > MOST_UNSHIPPED;
+    // Beforehand, commits may have come meanwhile.
+    return when === 'beforehand' || this.#isShipped() || isTooLong;
+  }
+
+  /** Whether every commit that was seen is in the store, or none can be shipped. */
+  #isShipped(): boolean {
+    const [shipper, shipped] = [this.#shipper, this.shipped.current];
+    if (this.#state !== 'shipping' || shipper === undefined || shipper.position === 0) return true;
+    return shipped?.iteration === shipper.iteration && shipped.offset >= shipper.position;
   }
 
   /** A checkpoint of ours is done: a new iteration begins, with a base of its own. */
   #folded(): void {
-    if (this.#tail === undefined) return;
+    const shipper = this.#shipper;
+    if (shipper === undefined) return;
     const { iteration } = this.database.files.header();
-    if (iteration === this.#tail.iteration) return;
-    const isShipped = this.#state === 'shipping' && this.#tail.waiting === 0 && this.#inDoubt === undefined;
-    if (!isShipped && this.#tail.position > 0) this.#gap ??= 'a checkpoint came before everything was shipped';
-    this.#inDoubt = undefined;
+    if (iteration === shipper.iteration) return;
+    const wasLost = !this.#isShipped() || (this.#state === 'awaiting-base' && shipper.position > 0);
+    if (wasLost) this.#gap ??= 'a checkpoint came before everything was shipped';
     this.#follow(iteration, 0);
     if (this.#state === 'shipping') this.#state = 'awaiting-base';
   }
@@ -369,14 +337,15 @@ export class ReplicationService {
     this.#logger.warn(`${why}: a new base is taken`);
     this.#gap = why;
     this.#follow(this.database.files.header().iteration, 0);
-    this.#inDoubt = undefined;
     this.#state = 'awaiting-base';
   }
 
   #follow(iteration: number, from: number): void {
-    this.#tail?.close();
-    this.#changes = undefined;
-    this.#tail = new WalTail(this.database.files, iteration, from);
+    this.#shipper?.close();
+    const { files } = this.database;
+    const compression = this.backupRules.compress ? 'zstd' : 'none';
+    const parts = { files, pool: this.pool, store: this.repository.store, compression } as const;
+    this.#shipper = new IterationShipper(parts, iteration, from);
   }
 
   async #exclusively<T>(work: () => Promise<T>): Promise<T> {
