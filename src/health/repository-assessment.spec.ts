@@ -80,6 +80,24 @@ describe('the assessment of backups', () => {
       'degraded',
       '2 intervals: no room',
     ],
+    [
+      'another process has taken over the log',
+      { replication: { ...healthy.replication, state: 'fenced' } },
+      'down',
+      'taken over',
+    ],
+    [
+      'commits wait for long',
+      { replication: { ...healthy.replication, waitingBytes: 77, lagMs: 10_001, lastError: error } },
+      'degraded',
+      '77 bytes of commits wait to be shipped for 10 s (STORE_NO_SPACE)',
+    ],
+    [
+      'the log was not reached',
+      { replication: { ...healthy.replication, state: 'disconnected', lastError: error } },
+      'degraded',
+      'commits are not shipped: full',
+    ],
     ['retention may not delete', { deletesDenied: 4 }, 'degraded', '4 objects'],
     ['backups are turned off', { enabled: false, probe: null }, 'degraded', 'BACKUP_ENABLED=false'],
   ])('tells when %s', (_what, facts, state, text) => {
