@@ -1,5 +1,5 @@
 import type { BackupStatus } from '../backup/backup-request.js';
-import type { ReplicationStatus } from '../replication/replication.service.js';
+import type { ReplicationStatus } from '../replication/replication-status.js';
 import type { Proof } from '../restore/proof-record.js';
 import type { Finding } from './health-report.js';
 import type { StoreFinding } from './store-probe.js';

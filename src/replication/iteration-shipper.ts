@@ -23,6 +23,8 @@ export class IterationShipper {
   readonly #tail: WalTail;
   #changes: BlockChanges | undefined;
   #base: string | undefined;
+  /** On its way, or in doubt. */
+  #underWay: SeenCommits | undefined;
 
   /** @param from - what is in the store already: just after a commit marker, or 0 */
   constructor(
@@ -38,9 +40,10 @@ export class IterationShipper {
     return this.#tail.position;
   }
 
-  /** Bytes that were seen and are not on their way, and since when in ms since 1970. */
+  /** Bytes that were seen and are not in the store, and since when in ms since 1970. */
   get waiting(): { readonly bytes: number; readonly since: number | undefined } {
-    return { bytes: this.#tail.waiting, since: this.#tail.waitingSince };
+    const { from, to, marks } = this.#underWay ?? { from: 0, to: 0, marks: [] };
+    return { bytes: to - from + this.#tail.waiting, since: marks[0]?.[1] ?? this.#tail.waitingSince };
   }
 
   /** The backup is in the store: commits rest on it from now on. */
@@ -66,11 +69,15 @@ export class IterationShipper {
   async ship(writer: LogWriter, signal?: AbortSignal): Promise<LogHead | undefined> {
     const seen = this.#base === undefined ? undefined : this.#tail.take();
     if (seen === undefined) return undefined;
+    this.#underWay = seen;
     try {
       return await this.#append(writer, seen, signal);
     } catch (error) {
       // A record in doubt keeps its commits until it is settled.
-      if (!writer.isInDoubt) this.#tail.putBack(seen);
+      if (!writer.isInDoubt) {
+        this.#tail.putBack(seen);
+        this.#underWay = undefined;
+      }
       throw error;
     }
   }
@@ -79,6 +86,7 @@ export class IterationShipper {
   note(head: WalRecordHead): boolean {
     if (head.base !== this.#base || head.iteration !== this.iteration) return false;
     this.#changes?.noteShipped(head.blocks);
+    this.#underWay = undefined;
     return true;
   }
 

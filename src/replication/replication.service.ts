@@ -6,7 +6,6 @@ import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { replicationConfig, type ReplicationConfig } from '../config/replication.config.js';
 import { DatabaseService } from '../database/database.service.js';
-import type { FilePosition } from '../duckdb-format/file-position.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { Lineage } from '../lineage/lineage.js';
 import type { LogHead } from '../repository/log-record.js';
@@ -14,8 +13,10 @@ import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
+import { DurableCommits } from './durable-commits.js';
 import { IterationShipper } from './iteration-shipper.js';
 import { LogWriter } from './log-writer.js';
+import type { ReplicationState, ReplicationStatus } from './replication-status.js';
 import { findResumePoint } from './resume-point.js';
 import { ShippedPosition } from './shipped-position.js';
 
@@ -31,51 +32,24 @@ const FOLD_MS = 2_000;
 /** Why writes are refused once another process has taken over the log. */
 const FENCED = 'another process has taken over this database';
 
-/** What shipping is doing. */
-export type ReplicationState =
-  /** R2_WAL_SYNC_INTERVAL_MS is 0, or backups are turned off. */
-  | 'off'
-  /** The log was not reached since the start. */
-  | 'disconnected'
-  /** A backup has to be taken first: commits since the last checkpoint rest on it. */
-  | 'awaiting-base'
-  | 'shipping'
-  /** Another process has taken over. */
-  | 'fenced'
-  | 'stopped';
-
-/** How far shipping is, for health. */
-export interface ReplicationStatus {
-  readonly state: ReplicationState;
-  /** What is in the store; null while that is not known. */
-  readonly shipped: FilePosition | null;
-  /** Bytes of commits that are not. */
-  readonly waitingBytes: number;
-  /** When the oldest of these was seen; null where there is none. */
-  readonly waitingSince: string | null;
-  /** Records that this process wrote. */
-  readonly records: number;
-  readonly lastError: { readonly code: string; readonly message: string; readonly at: string } | null;
-}
-
 /** Ships every commit of the open database to the log. */
 @Injectable()
 export class ReplicationService {
   readonly #logger = new Logger('Replication');
   readonly shipped = new ShippedPosition();
+  readonly #durable: DurableCommits;
   #state: ReplicationState;
   #writer: LogWriter | undefined;
   #shipper: IterationShipper | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #records = 0;
   #lastError: ReplicationStatus['lastError'] = null;
-  #whenAwaited: () => void = () => {};
   /** Why commits before the next base may be in no record. */
   #gap: string | null = null;
 
   constructor(
     @Inject(backupConfig.KEY) private readonly backupRules: BackupConfig,
-    @Inject(replicationConfig.KEY) private readonly config: ReplicationConfig,
+    @Inject(replicationConfig.KEY) config: ReplicationConfig,
     private readonly database: DatabaseService,
     private readonly backups: BackupService,
     private readonly repository: Repository,
@@ -84,10 +58,11 @@ export class ReplicationService {
     private readonly clock: Clock,
   ) {
     this.#state = backupRules.enabled && config.syncIntervalMs > 0 ? 'disconnected' : 'off';
+    this.#durable = new DurableCommits(this.shipped, config.durableTimeoutMs, () => this.#lastError?.message);
     backups.onCommitted((manifest) => this.#baseTaken(manifest));
     database.observe({
       ships: this.#state !== 'off',
-      reached: (position, signal) => this.#reached(position, signal),
+      reached: (position, signal) => this.#durable.reached(position, signal),
       opened: () => this.#opened(),
       closing: () => this.abandon(),
       prepareFold: (when) => this.#prepareFold(when),
@@ -200,29 +175,13 @@ export class ReplicationService {
 
   /** Called when somebody waits for a commit to be shipped: now rather than at the next interval. */
   onAwaited(act: () => void): void {
-    this.#whenAwaited = act;
+    this.#durable.onAwaited(act);
   }
 
   /** Notes a failure of what runs by itself. */
   noteFailure(error: unknown): void {
     const code = isEiderError(error) ? error.code : 'INTERNAL';
     this.#lastError = { code, message: messageOf(error), at: this.clock.now().toISOString() };
-  }
-
-  async #reached(position: FilePosition, signal: AbortSignal | undefined): Promise<void> {
-    const late = AbortSignal.timeout(this.config.durableTimeoutMs);
-    const reached = this.shipped.reached(position, signal === undefined ? late : AbortSignal.any([signal, late]));
-    this.#whenAwaited();
-    try {
-      await reached;
-    } catch (error) {
-      if (isEiderError(error)) throw error;
-      const why = this.#lastError?.message ?? `it took longer than ${this.config.durableTimeoutMs} ms`;
-      throw new EiderError('COMMIT_NOT_DURABLE', `The commit is in the local database, and not in the store: ${why}.`, {
-        cause: error,
-        retryAfterSeconds: 5,
-      });
-    }
   }
 
   /** `connect` takes a turn for it. */
