@@ -220,7 +220,7 @@ export class DatabaseService {
 
   /** Folds the log; false when other transactions kept it from running until the time-out. */
   async checkpoint(options: { readonly timeoutMs?: number } = {}): Promise<boolean> {
-    return this.#control().checkpoint(options.timeoutMs ?? 0);
+    return this.#noticingFatal(() => this.#control().checkpoint(options.timeoutMs ?? 0));
   }
 
   /** What kept the last checkpoint from running; undefined where it ran, or none was tried. */
@@ -272,7 +272,7 @@ export class DatabaseService {
       unit.within({ timeoutMs, signal }, async () => {
         const leave = kind === 'write' ? await this.writeGate.enter({ whileClosed, signal: unit.signal }) : undefined;
         try {
-          return await this.#onConnection(pool, work, unit);
+          return await this.#noticingFatal(() => this.#onConnection(pool, work, unit));
         } finally {
           leave?.();
         }
@@ -296,11 +296,18 @@ export class DatabaseService {
       // An interruption that came too late for this work would hit the next one on the same connection.
       reusable = !unit.signal.aborted && !session.alteredConnection;
       return result;
+    } finally {
+      pool.give(connection, reusable);
+    }
+  }
+
+  /** Notes it where DuckDB has given up, as it does when a checkpoint fails. */
+  async #noticingFatal<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
     } catch (error) {
       if (isFatal(error)) this.#fatal ??= new Error(messageOf(error));
       throw error;
-    } finally {
-      pool.give(connection, reusable);
     }
   }
 

@@ -66,6 +66,18 @@ describe('the log of a database', () => {
     });
   });
 
+  it('does not count the record of a checkpoint that came to no end as a commit', async () => {
+    const { wal, commits: ends } = await databaseBytes({
+      folded: ['CREATE TABLE t (i BIGINT)'],
+      logged: ['INSERT INTO t VALUES (1)', "SET GLOBAL debug_checkpoint_abort = 'BEFORE_HEADER'", 'CHECKPOINT made'],
+    });
+    const [end = 0] = ends;
+    expect(wal.length).toBeGreaterThan(end);
+    const from = parseWalHeader(wal)?.end ?? 0;
+    expect(walk(wal, from)).toMatchObject({ lastCommit: end, lastMarker: wal.length, commits: 1 });
+    expect(walk(wal, end)).toMatchObject({ lastCommit: 0, lastMarker: wal.length, commits: 0 });
+  });
+
   it('begins with the identity and the checkpoint counter of its database', () => {
     const file = parseFileHeader(made.main);
     expect(parseWalHeader(made.wal)).toEqual({
