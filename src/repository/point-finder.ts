@@ -1,10 +1,9 @@
-import { comparePositions } from '../duckdb-format/file-position.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { LogHead, LogRecord } from './log-record.js';
 import type { Manifest } from './manifest.js';
 import type { Position } from './position.js';
 import type { Repository } from './repository.js';
-import { findMark, planPoint, type PointTarget, type RestorePoint } from './point-in-time.js';
+import { findMark, type Mark, planPoint, type PointTarget, type RestorePoint } from './point-in-time.js';
 
 /** Bytes of payloads that are kept in memory. */
 const MOST_KEPT = 64 * 1024 * 1024;
@@ -24,12 +23,14 @@ export class PointFinder {
     const payloads = new KeptPayloads();
     const heads = await this.#heads(start, target, payloads, signal);
     const mark = findMark(heads, target);
+    // Commits that were shipped together after a crash have one mark, and each can be restored by its position all the same.
+    if ('position' in target) {
+      const plan = planPoint(manifests, heads, target.position, timeOf(mark, target.position), false);
+      return { ...plan, payloads: payloads.of(plan.records) };
+    }
     if (mark === undefined) return this.#ownPoint(start, target);
-    const position: Position = {
-      lineage: mark.record.lineage,
-      iteration: mark.record.iteration,
-      offset: 'position' in target ? target.position.offset : mark.offset,
-    };
+    const { record, offset } = mark;
+    const position: Position = { lineage: record.lineage, iteration: record.iteration, offset };
     // A point can be a backup's own, later than every mark before it.
     const own = startOf(manifests, { position });
     const before = own.log < start.log ? await this.#range(own.log + 1, start.log, payloads, signal) : [];
@@ -95,12 +96,6 @@ export class PointFinder {
         `Nothing is known of ${target.at.toISOString()}: the oldest backup is of ${start.createdAt}.`,
       );
     }
-    if ('position' in target && comparePositions(start.position, target.position) !== 0) {
-      throw new EiderError(
-        'RESTORE_POINT_UNREACHABLE',
-        'This point cannot be restored: no record of the log reaches it.',
-      );
-    }
     return {
       base: start,
       records: [],
@@ -128,6 +123,12 @@ class KeptPayloads {
     const wanted = new Set(records.map(({ number }) => number));
     return new Map([...this.#payloads].filter(([number]) => wanted.has(number)));
   }
+}
+
+/** When the last commit before a position was seen; null where that is the backup's own. */
+function timeOf(mark: Mark | undefined, { lineage, iteration }: Position): number | null {
+  if (mark?.record.lineage !== lineage || mark.record.iteration !== iteration) return null;
+  return mark.time;
 }
 
 /** The newest backup that is not behind the target; the oldest where all are. */

@@ -28,7 +28,7 @@ export interface RestorePoint {
 export type PlannedRestore = Omit<RestorePoint, 'payloads'>;
 
 /** A commit of the log, told by its mark. */
-interface Mark {
+export interface Mark {
   readonly record: WalRecordHead;
   readonly offset: number;
   readonly time: number;
