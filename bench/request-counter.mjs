@@ -7,20 +7,25 @@ import { pipeline } from 'node:stream';
  * goes through it.
  *
  * @param {string} endpoint
+ * @param {{ latencyMs?: number }} options   how long each request waits before it is handed on
  * @returns {Promise<{ endpoint: string, counts: Record<string, number>, stop: () => Promise<void> }>} requests by method
  */
-export async function countRequests(endpoint) {
+export async function countRequests(endpoint, { latencyMs = 0 } = {}) {
   const { hostname, port } = new URL(endpoint);
   const counts = {};
   const server = createServer((incoming, outgoing) => {
     const { method, url: path, headers } = incoming;
     counts[method] = (counts[method] ?? 0) + 1;
-    const onward = request({ hostname, port, method, path, headers }, (answer) => {
-      outgoing.writeHead(answer.statusCode, answer.rawHeaders);
-      pipeline(answer, outgoing, () => {});
-    });
-    onward.on('error', () => outgoing.destroy());
-    pipeline(incoming, onward, () => {});
+    const handOn = () => {
+      const onward = request({ hostname, port, method, path, headers }, (answer) => {
+        outgoing.writeHead(answer.statusCode, answer.rawHeaders);
+        pipeline(answer, outgoing, () => {});
+      });
+      onward.on('error', () => outgoing.destroy());
+      pipeline(incoming, onward, () => {});
+    };
+    if (latencyMs > 0) setTimeout(handOn, latencyMs);
+    else handOn();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

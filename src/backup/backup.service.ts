@@ -38,6 +38,7 @@ export class BackupService {
   };
   #distrusted: string | undefined;
   #precondition: () => Promise<void> = () => Promise.resolve();
+  #listener: (manifest: Manifest) => Promise<void> = () => Promise.resolve();
 
   constructor(
     @Inject(backupConfig.KEY) private readonly config: BackupConfig,
@@ -87,6 +88,16 @@ export class BackupService {
   /** Something that must hold before anything is written to the repository; asked before each backup. */
   requireBeforeShipping(check: () => Promise<void>): void {
     this.#precondition = check;
+  }
+
+  /** Throws while nothing may be written to the repository. */
+  async mayShip(): Promise<void> {
+    await this.#precondition();
+  }
+
+  /** Called with each backup that was committed, before the next one begins. */
+  onCommitted(listener: (manifest: Manifest) => Promise<void>): void {
+    this.#listener = listener;
   }
 
   /** Tells what the repository was found to hold, before the first backup of this process. */
@@ -189,6 +200,8 @@ export class BackupService {
     }
     await this.database.checkpoint({ timeoutMs: request.checkpointTimeoutMs ?? CHECKPOINT_TIMEOUT_MS });
     const captureStarted = this.clock.monotonicMs();
+    // Records from here on may hold commits that the image does not.
+    const { log } = this.lineage.state;
     const base = await abortable(this.#preparation.base(request, listing, this.#distrusted), signal);
     const { name, image } = await this.#captureReserved(request, listing, base, progress, signal);
     progress.step('commit');
@@ -198,7 +211,7 @@ export class BackupService {
       request,
       config: this.config,
       encryption: this.#preparation.encryption,
-      state: this.lineage.state,
+      state: { ...this.lineage.state, log },
       now: this.clock.now(),
       durations: {
         checkpointMs: Math.round(captureStarted - started),
@@ -246,6 +259,7 @@ export class BackupService {
     this.#logger.log(
       `${manifest.trigger} backup ${manifest.name}: ${manifest.database.size} bytes read, ${manifest.bytes.added} added, in ${manifest.durations.totalMs} ms`,
     );
+    await this.#untilGivenUp(this.#listener(manifest));
     try {
       await this.#untilGivenUp(this.repository.release(manifest.name));
     } catch (error) {

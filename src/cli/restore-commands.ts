@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { z } from 'zod';
 import { EiderError } from '../errors/eider-error.js';
+import { type Position, positionSchema } from '../repository/position.js';
 import { RestoreAtStart } from '../restore/restore-at-start.js';
 import type { RestorePlan } from '../restore/restore-plan.js';
 import { type RestoreReport, RestoreService } from '../restore/restore.service.js';
@@ -8,6 +10,8 @@ import { formatBytes, formatFields } from './table.js';
 
 interface RestoreOptions {
   readonly to?: string;
+  readonly at?: string;
+  readonly position?: string;
   readonly atStart?: boolean;
   readonly dryRun?: boolean;
   readonly json?: boolean;
@@ -17,7 +21,9 @@ interface RestoreOptions {
 export function addRestoreCommand(program: Command): void {
   program
     .command('restore [name]')
-    .description('restore a backup, the newest where no name is given, while the service is stopped')
+    .description('restore a backup, or the newest commit where none is named, while the service is stopped')
+    .option('--at <time>', 'the last commit that was there at this time, such as 2026-11-23T12:34:56.5Z')
+    .option('--position <position>', 'the last commit up to a position: lineage/iteration/offset')
     .option('--to <file>', 'restore into a new file and leave the database as it is')
     .option('--at-start', 'do what a start would do: restore only where the repository holds something newer')
     .option('--dry-run', 'only tell what would be done')
@@ -31,7 +37,7 @@ export function addRestoreCommand(program: Command): void {
           return;
         }
         const restores = context.get(RestoreService);
-        const found = await restores.find(name === undefined ? { latest: true } : { backup: name });
+        const found = await restores.find(selectionOf(name, options));
         if (options.dryRun === true) {
           const plan = await restores.plan(found, options.to);
           output.result(plan, () => describePlan(plan));
@@ -46,22 +52,59 @@ export function addRestoreCommand(program: Command): void {
     });
 }
 
-function refuseContradictions(name: string | undefined, { to, atStart, dryRun }: RestoreOptions): void {
+function selectionOf(
+  name: string | undefined,
+  { at, position }: RestoreOptions,
+): Parameters<RestoreService['find']>[0] {
+  if (name !== undefined) return { backup: name };
+  if (at !== undefined) return { at: parseTime(at) };
+  return position === undefined ? { latest: true } : { position: parsePosition(position) };
+}
+
+function parseTime(text: string): Date {
+  const time = z.iso.datetime({ offset: true }).safeParse(text);
+  if (time.success) return new Date(time.data);
+  throw new EiderError(
+    'REQUEST_INVALID',
+    `--at takes a time such as 2026-11-23T12:34:56.5Z, not ${JSON.stringify(text)}.`,
+  );
+}
+
+function parsePosition(text: string): Position {
+  const [lineage, iteration, offset, more] = text.split('/');
+  const position = positionSchema.safeParse({ lineage, iteration: Number(iteration), offset: Number(offset) });
+  if (position.success && more === undefined) return position.data;
+  throw new EiderError('REQUEST_INVALID', `--position takes lineage/iteration/offset, not ${JSON.stringify(text)}.`);
+}
+
+function refuseContradictions(name: string | undefined, { to, at, position, atStart, dryRun }: RestoreOptions): void {
+  if ([name, at, position].filter((given) => given !== undefined).length > 1) {
+    throw new EiderError('REQUEST_INVALID', 'Give a name, --at or --position, not several of them.');
+  }
   if (atStart !== true) return;
-  const beside = [name, to, dryRun].some((option) => option !== undefined);
-  if (beside) throw new EiderError('REQUEST_INVALID', '--at-start takes no name and neither --to nor --dry-run.');
+  const beside = [name, to, at, position, dryRun].some((option) => option !== undefined);
+  if (beside) throw new EiderError('REQUEST_INVALID', '--at-start takes no name and no other option but --json.');
 }
 
 function describePlan(plan: RestorePlan): string {
   return formatFields({
     backup: plan.backup,
     created: plan.createdAt,
+    reaches: describePoint(plan),
     fetches: `${formatBytes(plan.bytesToFetch)} in ${plan.objects} objects`,
     local: describeLocal(plan),
     needs: `${formatBytes(plan.bytesNeeded)} on the disk, ${formatBytes(plan.bytesFree)} are free`,
     takes: `about ${plan.estimatedSeconds} s`,
     history: plan.continuesLineage ? 'goes on' : 'a new lineage begins; newer backups stay in the repository',
   });
+}
+
+function describePoint({ point }: RestorePlan): string | undefined {
+  if (point === null) return undefined;
+  const { position, committedAt, nextCommitAt, records, commits } = point;
+  const at = committedAt === null ? 'the backup itself' : `the commit of ${committedAt}`;
+  const next = nextCommitAt === null ? '' : `; the next one, of ${nextCommitAt}, is left out`;
+  return `${at} (iteration ${position.iteration}, offset ${position.offset}), by ${commits} commits in ${records} records${next}`;
 }
 
 function describeReport(report: RestoreReport): string {

@@ -4,6 +4,7 @@ import { backupConcern } from './backup.config.js';
 import { type ConfigurationProblem, type Environment, InvalidVariables } from './concern.js';
 import { databaseConcern } from './database.config.js';
 import { encryptionConcern } from './encryption.config.js';
+import { replicationConcern } from './replication.config.js';
 import { restoreConcern } from './restore.config.js';
 import { serviceConcern } from './service.config.js';
 import { storeConcern } from './store.config.js';
@@ -15,6 +16,7 @@ export const CONCERNS = [
   storeConcern,
   backupConcern,
   encryptionConcern,
+  replicationConcern,
   restoreConcern,
   authConcern,
 ] as const;

@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import { EiderError } from '../errors/eider-error.js';
 import type { Clock } from '../runtime/clock.js';
 import { quoteIdentifier } from './catalog-name.js';
+import { freeBytesBeside, hasRoomToFold } from './disk-room.js';
 import type { Engine } from './engine.js';
 import { isCheckpointBlocked } from './query-error.js';
 import type { WriteGate } from './write-gate.js';
@@ -10,6 +11,21 @@ import type { WriteGate } from './write-gate.js';
 const RETRY_MS = 20;
 /** How long new writes wait for those under way to end, so that a checkpoint can run, ms. Doubled with each try. */
 const DRAIN_MS = 250;
+
+/** What has to happen around each checkpoint, while writes are held off. */
+export interface FoldObserver {
+  /** Once while writes still go on, and once while they are held off. False puts the checkpoint off. */
+  prepareFold(when: 'beforehand' | 'now'): Promise<boolean>;
+  /** It is done; writes are still held off. */
+  folded(): void;
+}
+
+/** What kept the last checkpoint from running, for people. */
+export type Obstacle =
+  | 'a write of this service that has been open all the while'
+  | 'a reader that is older than a committed update, or a write past Eider'
+  | 'commits that are not shipped yet'
+  | 'too little room on the disk';
 
 /** Who may make a checkpoint, and when. */
 export class CheckpointControl {
@@ -21,11 +37,13 @@ export class CheckpointControl {
   readonly #guards = new Set<Promise<unknown>>();
   readonly #waiting: (() => void)[] = [];
   #closing = false;
+  #obstacle: Obstacle | undefined;
 
   constructor(
     private readonly engine: Engine,
     private readonly writeGate: WriteGate,
     private readonly clock: Clock,
+    private readonly observer?: FoldObserver,
   ) {}
 
   /**
@@ -42,6 +60,11 @@ export class CheckpointControl {
     const result = this.#turn.then(() => this.#whenReleased(timeoutMs));
     this.#turn = result.catch(() => {});
     return result;
+  }
+
+  /** What kept the last checkpoint from running; undefined where it ran. */
+  get obstacle(): Obstacle | undefined {
+    return this.#obstacle;
   }
 
   /** Makes checkpoints wait. Resolves when none is under way; several may hold at once. */
@@ -107,9 +130,23 @@ export class CheckpointControl {
     try {
       for (let drainMs = DRAIN_MS; ;) {
         const leftMs = Math.max(0, deadline - this.clock.monotonicMs());
+        // First while writes go on, so that little is left to be done while they are held off.
+        if ((await this.observer?.prepareFold('beforehand')) === false) {
+          this.#obstacle = 'commits that are not shipped yet';
+          if (this.#closing || this.clock.monotonicMs() + drainMs >= deadline) return false;
+          await this.clock.sleep(drainMs);
+          continue;
+        }
         const letIn = await this.writeGate.exclude(Math.min(drainMs, leftMs));
         try {
-          if (letIn !== undefined && (await this.#fold(connection))) return true;
+          this.#obstacle =
+            letIn === undefined
+              ? 'a write of this service that has been open all the while'
+              : await this.#fold(connection);
+          if (this.#obstacle === undefined) {
+            this.observer?.folded();
+            return true;
+          }
         } finally {
           letIn?.();
         }
@@ -124,12 +161,15 @@ export class CheckpointControl {
     }
   }
 
-  async #fold(connection: DuckDBConnection): Promise<boolean> {
+  async #fold(connection: DuckDBConnection): Promise<Obstacle | undefined> {
+    const { path, descriptors } = this.engine;
+    if (!hasRoomToFold(freeBytesBeside(path), descriptors.wal()?.size ?? 0)) return 'too little room on the disk';
+    if ((await this.observer?.prepareFold('now')) === false) return 'commits that are not shipped yet';
     try {
       await connection.run(`CHECKPOINT ${quoteIdentifier(this.engine.catalog)}`);
-      return true;
+      return undefined;
     } catch (error) {
-      if (isCheckpointBlocked(error)) return false;
+      if (isCheckpointBlocked(error)) return 'a reader that is older than a committed update, or a write past Eider';
       throw error;
     }
   }

@@ -70,7 +70,7 @@ export class CheckpointWatcher {
     const done = await this.database.checkpoint({ timeoutMs: isLong ? LONG_TRY_MS : TRY_MS });
     if (!done && this.#blocked === 0) {
       this.#logger.warn(
-        `the log has ${size} bytes and cannot be folded: a transaction that writes has been open all the while, or a reader from before an update`,
+        `the log has ${size} bytes and cannot be folded: in the way is ${this.database.checkpointObstacle ?? 'nothing any more'}`,
       );
     }
     this.#blocked = done ? 0 : this.#blocked + 1;

@@ -22,6 +22,14 @@ interface KeptLog {
   lastCommit: number;
   /** Commits up to there. */
   commits: number;
+  /** How many still read it. */
+  holders: number;
+}
+
+/** A log whose bytes stay readable after a checkpoint has removed it. */
+export interface HeldWal extends Omit<LiveWal, 'size'> {
+  /** Idempotent. */
+  release(): void;
 }
 
 /**
@@ -62,6 +70,19 @@ export class DatabaseDescriptors {
     return log && { descriptor: log.descriptor, inode: log.inode, size: fstatSync(log.descriptor).size };
   }
 
+  /** The live log, held: its descriptor stays open until it is released, or the database is closed. */
+  holdWal(): HeldWal | undefined {
+    const log = this.#currentLog();
+    if (log === undefined) return undefined;
+    log.holders++;
+    let held = true;
+    const release = (): void => {
+      if (held) log.holders--;
+      held = false;
+    };
+    return { descriptor: log.descriptor, inode: log.inode, release };
+  }
+
   /** The last commit in the log. */
   position(): FilePosition {
     const { iteration, offset } = this.#advance();
@@ -96,7 +117,13 @@ export class DatabaseDescriptors {
       throw error;
     }
     // By now it can be another file than the one that was looked at, and one that is known: it is kept all the same.
-    const log = { descriptor, inode: fstatSync(descriptor, { bigint: true }).ino, lastCommit: 0, commits: 0 };
+    const log = {
+      descriptor,
+      inode: fstatSync(descriptor, { bigint: true }).ino,
+      lastCommit: 0,
+      commits: 0,
+      holders: 0,
+    };
     this.#closeReplacedLogs();
     this.#logs.push(log);
     return log;
@@ -104,8 +131,8 @@ export class DatabaseDescriptors {
 
   /** A log without a name cannot be opened by another process any more, so its lock guards nothing. */
   #closeReplacedLogs(): void {
-    this.#logs = this.#logs.filter(({ descriptor }) => {
-      if (fstatSync(descriptor).nlink > 0) return true;
+    this.#logs = this.#logs.filter(({ descriptor, holders }) => {
+      if (holders > 0 || fstatSync(descriptor).nlink > 0) return true;
       closeSync(descriptor);
       return false;
     });

@@ -5,7 +5,7 @@ import { databaseConfig, type DatabaseConfig } from '../config/database.config.j
 import { EiderError, messageOf } from '../errors/eider-error.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';
 import { Clock } from '../runtime/clock.js';
-import { CheckpointControl } from './checkpoint-control.js';
+import { CheckpointControl, type FoldObserver } from './checkpoint-control.js';
 import { ConnectionPool } from './connection-pool.js';
 import type { DatabaseDescriptors } from './database-descriptors.js';
 import { Engine } from './engine.js';
@@ -29,6 +29,18 @@ export interface TransactionOptions extends QueryOptions {
   readonly whilePaused?: boolean;
 }
 
+/** What wants to know of the life of the open database. */
+export interface DatabaseObserver extends FoldObserver {
+  /** Whether commits are shipped at all. */
+  readonly ships: boolean;
+  /** It was opened. */
+  opened(): void;
+  /** Resolves when everything up to a position is in the store. Throws COMMIT_NOT_DURABLE, REPLICATION_FENCED. */
+  reached(position: FilePosition, signal?: AbortSignal): Promise<void>;
+  /** It is about to be closed: nothing may be read from its files any more. */
+  closing(): void;
+}
+
 /** How long queries may take to end once they were interrupted, ms. */
 const INTERRUPT_MS = 5_000;
 
@@ -46,6 +58,7 @@ export class DatabaseService {
   #changing: Promise<void> = Promise.resolve();
   #fatal: Error | undefined;
   #wasOpened = false;
+  #observer: DatabaseObserver | undefined;
 
   constructor(
     @Inject(databaseConfig.KEY) private readonly config: DatabaseConfig,
@@ -86,10 +99,16 @@ export class DatabaseService {
       const engine = await Engine.open(this.path, isNew, this.config);
       this.#engine = engine;
       this.#pool = new ConnectionPool(engine, this.config.poolSize);
-      this.#checkpoints = new CheckpointControl(engine, this.writeGate, this.clock);
+      this.#checkpoints = new CheckpointControl(engine, this.writeGate, this.clock, this.#observer);
       this.#fatal = undefined;
       this.#work.reopen();
+      this.#observer?.opened();
     });
+  }
+
+  /** Sets who is told. Before the database is opened. */
+  observe(observer: DatabaseObserver): void {
+    this.#observer = observer;
   }
 
   /**
@@ -108,6 +127,7 @@ export class DatabaseService {
       }
       this.#engine = undefined;
       await this.#checkpoints?.close();
+      this.#observer?.closing();
       this.#pool?.close();
       await engine.close();
     });
@@ -150,6 +170,29 @@ export class DatabaseService {
   }
 
   /**
+   * As `transaction`, and returns only when the commit is in the store. Callers at the same time share one request.
+   *
+   * @throws EiderError DURABILITY_UNAVAILABLE before anything is done; COMMIT_NOT_DURABLE after the commit, which stands
+   */
+  async durable<T>(work: (session: Session) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    this.requireDurability();
+    const result = await this.transaction(work, options);
+    await this.untilDurable(options.signal);
+    return result;
+  }
+
+  /** Throws DURABILITY_UNAVAILABLE where commits are not shipped. */
+  requireDurability(): void {
+    if (this.#observer?.ships === true) return;
+    throw new EiderError('DURABILITY_UNAVAILABLE', 'Commits are not shipped: R2_WAL_SYNC_INTERVAL_MS is 0.');
+  }
+
+  /** Resolves when everything committed so far is in the store. Throws COMMIT_NOT_DURABLE, REPLICATION_FENCED. */
+  async untilDurable(signal?: AbortSignal): Promise<void> {
+    await this.#observer?.reached(this.files.position(), signal);
+  }
+
+  /**
    * Holds writes off under a reason and waits for those under way; what does not end in time is interrupted and rolled
    * back. When it returns, nothing writes; when it throws, the reason stays in force until `resumeWrites`.
    *
@@ -184,7 +227,12 @@ export class DatabaseService {
 
   /** Folds the log; false when other transactions kept it from running until the time-out. */
   async checkpoint(options: { readonly timeoutMs?: number } = {}): Promise<boolean> {
-    return this.#control().checkpoint(options.timeoutMs ?? 0);
+    return this.#noticingFatal(() => this.#control().checkpoint(options.timeoutMs ?? 0));
+  }
+
+  /** What kept the last checkpoint from running; undefined where it ran, or none was tried. */
+  get checkpointObstacle(): string | undefined {
+    return this.#checkpoints?.obstacle;
   }
 
   /** Makes Eider's own checkpoints wait until the returned function is called. */
@@ -231,7 +279,7 @@ export class DatabaseService {
       unit.within({ timeoutMs, signal }, async () => {
         const leave = kind === 'write' ? await this.writeGate.enter({ whileClosed, signal: unit.signal }) : undefined;
         try {
-          return await this.#onConnection(pool, work, unit);
+          return await this.#noticingFatal(() => this.#onConnection(pool, work, unit));
         } finally {
           leave?.();
         }
@@ -255,11 +303,18 @@ export class DatabaseService {
       // An interruption that came too late for this work would hit the next one on the same connection.
       reusable = !unit.signal.aborted && !session.alteredConnection;
       return result;
+    } finally {
+      pool.give(connection, reusable);
+    }
+  }
+
+  /** Notes it where DuckDB has given up, as it does when a checkpoint fails. */
+  async #noticingFatal<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
     } catch (error) {
       if (isFatal(error)) this.#fatal ??= new Error(messageOf(error));
       throw error;
-    } finally {
-      pool.give(connection, reusable);
     }
   }
 

@@ -154,12 +154,12 @@ function examineOpenLog(descriptor: number, size: number, header: FileHeader): L
   }
   // A log of another iteration is either dropped at the end of a checkpoint, or refused by DuckDB.
   if (wal.iteration !== undefined && wal.iteration !== header.iteration) return { offset: 0 };
-  const { lastCommit } = walkWal(read, wal.end, size);
-  const lost = findCommit(read, lastCommit || wal.end, size);
+  const { lastCommit, lastMarker } = walkWal(read, wal.end, size);
+  const lost = findCommit(read, lastMarker || wal.end, size);
   if (lost === undefined) return { offset: lastCommit };
   return {
     offset: lastCommit,
-    damage: `there are commits behind byte ${lastCommit || wal.end}, where it cannot be followed`,
+    damage: `there are commits behind byte ${lastMarker || wal.end}, where it cannot be followed`,
   };
 }
 

@@ -24,7 +24,7 @@ export function describeQueryError(error: unknown, interruption: Interruption | 
 
 /** Whether DuckDB has made the whole instance invalid: every further query fails until the file is opened again. */
 export function isFatal(error: unknown): boolean {
-  return /FATAL Error|database has been invalidated/i.test(messageOf(error));
+  return /FATAL Error|database has been invalidated|has been invalidated because/i.test(messageOf(error));
 }
 
 /** Whether two transactions changed the same rows, and this one may be tried again. */

@@ -53,6 +53,31 @@ describe('the log of a database', () => {
     expect(types).toContain(WAL_ENTRY.rowGroupData);
   });
 
+  it('tells from the commits that were walked whether one points into the database file', () => {
+    const first = commits.findIndex((_, index) => walk(made.wal.subarray(0, commits[index]), start).rowGroups);
+    expect(STATEMENTS[first]).toMatch(/range\(/);
+    const behind = commits[first] ?? 0;
+    expect(walk(made.wal, commits[first - 1] ?? start).rowGroups).toBe(true);
+    expect(walk(made.wal.subarray(0, commits[first + 1]), behind)).toMatchObject({ commits: 1, rowGroups: false });
+    // Without its commit marker a bulk insert is none.
+    expect(walk(made.wal.subarray(0, behind - 1), commits[first - 1] ?? start)).toMatchObject({
+      commits: 0,
+      rowGroups: false,
+    });
+  });
+
+  it('does not count the record of a checkpoint that came to no end as a commit', async () => {
+    const { wal, commits: ends } = await databaseBytes({
+      folded: ['CREATE TABLE t (i BIGINT)'],
+      logged: ['INSERT INTO t VALUES (1)', "SET GLOBAL debug_checkpoint_abort = 'BEFORE_HEADER'", 'CHECKPOINT made'],
+    });
+    const [end = 0] = ends;
+    expect(wal.length).toBeGreaterThan(end);
+    const from = parseWalHeader(wal)?.end ?? 0;
+    expect(walk(wal, from)).toMatchObject({ lastCommit: end, lastMarker: wal.length, commits: 1 });
+    expect(walk(wal, end)).toMatchObject({ lastCommit: 0, lastMarker: wal.length, commits: 0 });
+  });
+
   it('begins with the identity and the checkpoint counter of its database', () => {
     const file = parseFileHeader(made.main);
     expect(parseWalHeader(made.wal)).toEqual({
@@ -72,7 +97,7 @@ describe('the log of a database', () => {
     });
     const header = parseWalHeader(old.wal);
     expect(header).toMatchObject({ version: 2, identifier: undefined, iteration: undefined });
-    expect(walk(old.wal, header?.end ?? 0)).toEqual({ lastCommit: old.wal.length, commits: 1 });
+    expect(walk(old.wal, header?.end ?? 0)).toMatchObject({ lastCommit: old.wal.length, commits: 1 });
   });
 
   it('has no header before all of it is there', () => {
@@ -90,17 +115,17 @@ describe('the log of a database', () => {
   });
 
   it('is walked to its last commit', () => {
-    expect(walk(made.wal, start)).toEqual({ lastCommit: made.wal.length, commits: STATEMENTS.length });
+    expect(walk(made.wal, start)).toMatchObject({ lastCommit: made.wal.length, commits: STATEMENTS.length });
   });
 
   it('that ends with a header is walked to nothing', () => {
-    expect(walk(made.wal.subarray(0, start), start)).toEqual({ lastCommit: 0, commits: 0 });
+    expect(walk(made.wal.subarray(0, start), start)).toMatchObject({ lastCommit: 0, commits: 0 });
   });
 
   it('cut anywhere is walked to the last whole commit', () => {
     fc.assert(
       fc.property(fc.integer({ min: start, max: made.wal.length }), (size) => {
-        expect(walk(made.wal.subarray(0, size), start)).toEqual(wholeCommits(size));
+        expect(walk(made.wal.subarray(0, size), start)).toMatchObject(wholeCommits(size));
       }),
       { numRuns: 500 },
     );
@@ -110,25 +135,25 @@ describe('the log of a database', () => {
     for (const end of commits) {
       for (const size of [end - 22, end - 21, end - 2, end - 1, end, end + 1, end + 18, end + 19]) {
         const cut = Math.min(size, made.wal.length);
-        expect(walk(made.wal.subarray(0, cut), start)).toEqual(wholeCommits(cut));
+        expect(walk(made.wal.subarray(0, cut), start)).toMatchObject(wholeCommits(cut));
       }
     }
   });
 
   it('is walked from any commit on as from its start', () => {
     commits.slice(0, -1).forEach((from, index) => {
-      expect(walk(made.wal, from)).toEqual({ lastCommit: made.wal.length, commits: commits.length - index - 1 });
+      expect(walk(made.wal, from)).toMatchObject({ lastCommit: made.wal.length, commits: commits.length - index - 1 });
     });
   });
 
   it('that grows meanwhile is looked at only as far as was asked', () => {
     const size = (commits[2] ?? 0) + 5;
-    expect(walkWal(readFrom(made.wal), start, size)).toEqual(wholeCommits(size));
+    expect(walkWal(readFrom(made.wal), start, size)).toMatchObject(wholeCommits(size));
   });
 
   it('that is shorter than was asked for is walked to the last commit that is there', () => {
     const size = (commits[2] ?? 0) + 5;
-    expect(walkWal(readFrom(made.wal.subarray(0, size)), start, made.wal.length)).toEqual(wholeCommits(size));
+    expect(walkWal(readFrom(made.wal.subarray(0, size)), start, made.wal.length)).toMatchObject(wholeCommits(size));
   });
 
   it('followed by zeros, as a power failure leaves it, is walked to the last commit before them', () => {
@@ -179,7 +204,7 @@ describe('the log of a database', () => {
       const first = Buffer.alloc(16 + length);
       first.writeBigUInt64LE(BigInt(length));
       const log = Buffer.concat([made.wal.subarray(0, start), first, many]);
-      expect(walk(log, start)).toEqual({ lastCommit: log.length, commits: 40 * times });
+      expect(walk(log, start)).toMatchObject({ lastCommit: log.length, commits: 40 * times });
     }
   });
 
@@ -197,7 +222,7 @@ describe('the log of a database', () => {
     for (const [index, end] of commits.slice(0, -1).entries()) {
       const damaged = Buffer.from(made.wal);
       damaged.writeUInt8(0xff, end + 6);
-      expect(walk(damaged, start)).toEqual({ lastCommit: end, commits: index + 1 });
+      expect(walk(damaged, start)).toMatchObject({ lastCommit: end, commits: index + 1 });
       const found = findCommit(readFrom(damaged), end, damaged.length);
       // The damaged frame may be the marker itself: what is left of it is found as well.
       expect(found).toBeLessThanOrEqual(commits[index + 1] ?? 0);

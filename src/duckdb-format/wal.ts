@@ -94,8 +94,12 @@ export type ReadAt = (position: number, length: number) => Buffer;
 export interface WalkResult {
   /** Just after the last commit marker; 0 where there is none. */
   readonly lastCommit: number;
+  /** The same, or just after the record of a checkpoint that follows it; 0 where there is neither. */
+  readonly lastMarker: number;
   /** Commits that the walk passed. */
   readonly commits: number;
+  /** Whether one of these commits points at row groups that lie in the database file. */
+  readonly rowGroups: boolean;
 }
 
 /**
@@ -104,27 +108,42 @@ export interface WalkResult {
  * Only the 17 bytes at the head of each frame are looked at, since one frame can have hundreds of MB. A frame that is not
  * all there yet ends the walk: it is being written, or was torn by a crash.
  *
+ * A checkpoint begins with a record of its own, which ends with a marker but is no commit: where the checkpoint comes to no
+ * end, DuckDB cuts it off again at the next start, and the next commit takes its place.
+ *
  * @param from - the end of the header, or the end of a commit marker
  * @param size - bytes of the log to look at
  */
 export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
   const reader = new WindowReader(read, size);
   let lastCommit = 0;
+  let lastMarker = 0;
   let commits = 0;
+  let rowGroups = false;
+  let uncommittedRowGroups = false;
+  let isCheckpoint = false;
   for (let at = from; at + FRAME_HEAD < size;) {
     const head = reader.bytes(at, FRAME_HEAD + 3);
     if (head.length < FRAME_HEAD + 3) break;
     const length = head.readBigUInt64LE(0);
     if (length > BigInt(size - at - FRAME_HEAD)) break;
     const end = at + FRAME_HEAD + Number(length);
-    if (head[FRAME_HEAD + 2] === WAL_ENTRY.flush) {
+    const type = head[FRAME_HEAD + 2];
+    uncommittedRowGroups ||= type === WAL_ENTRY.rowGroupData;
+    isCheckpoint ||= type === WAL_ENTRY.checkpoint;
+    if (type === WAL_ENTRY.flush) {
       if (!reader.bytes(at, COMMIT_MARKER.length).equals(COMMIT_MARKER)) break;
-      lastCommit = end;
-      commits++;
+      lastMarker = end;
+      if (!isCheckpoint) {
+        lastCommit = end;
+        commits++;
+        rowGroups ||= uncommittedRowGroups;
+      }
+      isCheckpoint = false;
     }
     at = end;
   }
-  return { lastCommit, commits };
+  return { lastCommit, lastMarker, commits, rowGroups };
 }
 
 /** The checksum and the payload of a commit marker: what is left of it when its length is damaged. */

@@ -15,6 +15,10 @@ export const extentPlace = (key: string): string => `extent ${key}`;
 export const logPlace = (key: string, index: number, isLast: boolean): string =>
   `wal ${key} ${index} ${isLast ? 'last' : 'more'}`;
 
+/** In a record of the log: the hash of its commits, and of each block. */
+export const recordHashPlace = (record: string): string => `record-sha256 ${record}`;
+export const recordBlockPlace = (record: string, block: number): string => `record-sha256 ${record} ${block}`;
+
 /** In a manifest: the hash of a log, and what the rows of a table hash to. */
 export const logHashPlace = (log: string): string => `wal-sha256 ${log}`;
 export const tableHashPlace = (backup: string, table: { readonly schema: string; readonly name: string }): string =>

@@ -1,5 +1,7 @@
-import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, Headers, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiCreatedResponse, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { prefers } from '../operations/prefer.js';
 import { ApiProblems } from '../http/api-problems.js';
 import {
   type Event,
@@ -43,7 +45,12 @@ export class EventsController {
     return this.events.get(id);
   }
 
-  @ApiOperation({ summary: 'Registers a user for an event' })
+  @ApiOperation({
+    summary: 'Registers a user for an event',
+    description:
+      'With `Prefer: durable` the answer comes when the commit is in the store: not even a lost disk undoes it then.',
+  })
+  @ApiHeader({ name: 'Prefer', required: false, schema: { type: 'string', example: 'durable' } })
   @ApiCreatedResponse({ standardSchema: registrationSchema })
   @ApiProblems(
     'REQUEST_INVALID',
@@ -54,13 +61,20 @@ export class EventsController {
     'EVENT_FULL',
     'DATABASE_READ_ONLY',
     'DATABASE_DISK_FULL',
+    'DURABILITY_UNAVAILABLE',
+    'COMMIT_NOT_DURABLE',
+    'REPLICATION_FENCED',
     'REQUEST_TOO_LARGE',
   )
   @Post(':id/registrations')
   register(
     @Param('id', { schema: idSchema }) id: number,
     @Body({ schema: registrationBodySchema }) body: RegistrationBody,
+    @Headers('prefer') prefer: string | undefined,
+    @Res({ passthrough: true }) response: Response,
   ): Promise<Registration> {
-    return this.registrations.register(id, body.userId);
+    const durable = prefers(prefer, 'durable');
+    if (durable) response.setHeader('Preference-Applied', 'durable');
+    return this.registrations.register(id, body.userId, { durable });
   }
 }

@@ -43,12 +43,17 @@ export class RegistrationService {
    * Registrations for one event also take turns: with many connections at once they would conflict so often that some
    * ran out of retries.
    *
-   * @throws EiderError EVENT_NOT_FOUND, USER_NOT_FOUND, ALREADY_REGISTERED, EVENT_CLOSED, EVENT_FULL
+   * @param options - durable: returns only when the commit is in the store; the next registration does not wait for that
+   * @throws EiderError EVENT_NOT_FOUND, USER_NOT_FOUND, ALREADY_REGISTERED, EVENT_CLOSED, EVENT_FULL; DURABILITY_UNAVAILABLE,
+   *   COMMIT_NOT_DURABLE
    */
-  async register(eventId: number, userId: number): Promise<Registration> {
-    return this.#turns.take(eventId, () =>
+  async register(eventId: number, userId: number, options: { readonly durable?: boolean } = {}): Promise<Registration> {
+    if (options.durable === true) this.database.requireDurability();
+    const registration = await this.#turns.take(eventId, () =>
       this.database.transaction((session) => this.#take(session, eventId, userId), { retries: RETRIES }),
     );
+    if (options.durable === true) await this.database.untilDurable();
+    return registration;
   }
 
   async #take(session: Session, eventId: number, userId: number): Promise<Registration> {

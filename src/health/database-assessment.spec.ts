@@ -13,6 +13,7 @@ const healthy: DatabaseFacts & { readonly open: true } = {
   walBytes: 1_000,
   commitsInWal: 3,
   diskFreeBytes: 50_000_000_000,
+  checkpointObstacle: null,
   writesPaused: null,
   writesInFlight: 1,
 };
@@ -28,8 +29,14 @@ describe('the assessment of a database', () => {
     ['a query failed', { queryError: 'timed out', connectionMs: null, queryMs: null }, 'down', 'timed out'],
     ['a query was slow', { connectionMs: 600, queryMs: 500 }, 'degraded', 'more than a second'],
     ['writes are paused', { writesPaused: 'a restore is in progress' }, 'degraded', 'a restore is in progress'],
-    ['the log cannot be folded', { walBytes: 600 * 1024 * 1024 }, 'degraded', 'long transactions'],
-    ['the disk is nearly full', { diskFreeBytes: 1_000_999 }, 'degraded', 'no room'],
+    [
+      'the log cannot be folded',
+      { walBytes: 600 * 1024 * 1024, checkpointObstacle: 'a write that does not end' },
+      'degraded',
+      'a write that does not end',
+    ],
+    ['the disk has no room for a restore', { diskFreeBytes: 67_500_000 }, 'degraded', 'no room'],
+    ['the disk is nearly full', { diskFreeBytes: 1_000_999 }, 'degraded', 'nearly full'],
   ])('tells when %s', (_what, facts, state, text) => {
     const findings = assessDatabase({ ...healthy, ...facts });
     expect(findings).toEqual([{ state, what: expect.stringContaining(text) }]);

@@ -1,3 +1,4 @@
+import { hasRoomToFold } from '../database/disk-room.js';
 import { roomToRestore } from '../restore/restore-plan.js';
 import type { Finding } from './health-report.js';
 
@@ -18,6 +19,8 @@ export type DatabaseFacts =
       /** Commits that the next start has to replay, 0.2 to 0.3 ms each. */
       readonly commitsInWal: number;
       readonly diskFreeBytes: number;
+      /** What kept the last checkpoint from running; null where it ran. */
+      readonly checkpointObstacle: string | null;
       /** Why writes are paused; null while they are not. */
       readonly writesPaused: string | null;
       readonly writesInFlight: number;
@@ -40,8 +43,12 @@ export function assessDatabase(facts: DatabaseFacts): Finding[] {
   if (facts.queryError !== null) findings.push({ state: 'down', what: `a query failed: ${facts.queryError}` });
   if ((facts.connectionMs ?? 0) + (facts.queryMs ?? 0) > SLOW_MS) degraded('a small query took more than a second');
   if (facts.writesPaused !== null) degraded(`writes are paused: ${facts.writesPaused}`);
-  if (facts.walBytes > LARGE_WAL) degraded('the write-ahead log cannot be folded: end long transactions');
-  if (facts.diskFreeBytes < roomToRestore(facts.bytes, facts.walBytes)) {
+  if (facts.walBytes > LARGE_WAL) {
+    degraded(`the write-ahead log cannot be folded: in the way is ${facts.checkpointObstacle ?? 'a long transaction'}`);
+  }
+  if (!hasRoomToFold(facts.diskFreeBytes, facts.walBytes)) {
+    degraded('the disk is nearly full: the log is not folded any more; make room before writes fail');
+  } else if (facts.diskFreeBytes < roomToRestore(facts.bytes, facts.walBytes)) {
     degraded('the disk has no room for a second copy of the database, which a restore needs');
   }
   return findings;

@@ -41,6 +41,7 @@ export class DatabaseHealth {
       walBytes: files.wal()?.size ?? 0,
       commitsInWal: files.commitsInLog(),
       diskFreeBytes: bavail * bsize,
+      checkpointObstacle: database.checkpointObstacle ?? null,
       writesPaused: writeGate.reason ?? null,
       writesInFlight: writeGate.inFlight,
     };

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { LifecycleModule } from '../lifecycle/lifecycle.module.js';
+import { ReplicationModule } from '../replication/replication.module.js';
 import { RestoreModule } from '../restore/restore.module.js';
 import { DatabaseHealth } from './database-health.js';
 import { HealthController } from './health.controller.js';
@@ -11,7 +12,7 @@ import { StoreProbe } from './store-probe.js';
 
 /** Health of the database, of backups and of the process. Needs AuthModule and HttpModule. */
 @Module({
-  imports: [TerminusModule.forRoot({ logger: false }), RestoreModule, LifecycleModule],
+  imports: [TerminusModule.forRoot({ logger: false }), RestoreModule, ReplicationModule, LifecycleModule],
   controllers: [HealthController],
   providers: [DatabaseHealth, RepositoryHealth, ProcessHealth, Readiness, StoreProbe],
 })

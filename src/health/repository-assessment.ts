@@ -1,4 +1,5 @@
 import type { BackupStatus } from '../backup/backup-request.js';
+import type { ReplicationStatus } from '../replication/replication-status.js';
 import type { Proof } from '../restore/proof-record.js';
 import type { Finding } from './health-report.js';
 import type { StoreFinding } from './store-probe.js';
@@ -22,6 +23,8 @@ export interface RepositoryFacts extends BackupStatus {
   readonly notBackedUp: NotBackedUp | null;
   /** Why nothing is shipped although the store answers; null where that is not so. */
   readonly conflict: string | null;
+  /** How commits are shipped between backups. */
+  readonly replication: ReplicationFacts;
   /** Objects that retention may not delete. */
   readonly deletesDenied: number;
   /** Why retention removes nothing; null where it works. */
@@ -36,6 +39,12 @@ export interface RepositoryFacts extends BackupStatus {
   readonly proofError: string | null;
 }
 
+export interface ReplicationFacts extends ReplicationStatus {
+  /** How long the oldest commit that is not in the store waits, ms. */
+  readonly lagMs: number;
+  readonly syncIntervalMs: number;
+}
+
 export interface NotBackedUp {
   /** Whether anything was committed since the last backup. */
   readonly changes: boolean;
@@ -43,6 +52,10 @@ export interface NotBackedUp {
   readonly commitsInWal: number;
   readonly walBytes: number;
 }
+
+/** Shipping is late when a commit waits for this many intervals, and longer than a request may well take, ms. */
+const LATE_SYNCS = 3;
+const LATE_SYNC_MS = 10_000;
 
 /** A backup is late when it is older than this many intervals. */
 const LATE_INTERVALS = 2;
@@ -65,6 +78,15 @@ export function assessRepository(facts: RepositoryFacts): Finding[] {
     add('down', `another process wrote ${facts.replacedBy}: this one refuses writes; keep one process running`);
   }
   if (facts.conflict !== null) add('down', `nothing is shipped: ${facts.conflict}`);
+  if (facts.replication.state === 'fenced') {
+    add('down', 'another process has taken over this database: this one refuses writes; keep one process running');
+  } else if (facts.replication.state === 'disconnected' && facts.replication.lastError !== null) {
+    add('degraded', `commits are not shipped: ${facts.replication.lastError.message}`);
+  } else if (isShippingLate(facts.replication)) {
+    const { lagMs, lastError, waitingBytes } = facts.replication;
+    const why = lastError === null ? '' : ` (${lastError.code})`;
+    add('degraded', `${waitingBytes} bytes of commits wait to be shipped for ${Math.round(lagMs / 1000)} s${why}`);
+  }
   if (facts.lastError?.code === 'ENCRYPTION_KEY_MISSING') {
     add('down', `nothing is backed up: ${facts.lastError.message}`);
   } else if (facts.failures > 0) {
@@ -88,6 +110,10 @@ export function assessRepository(facts: RepositoryFacts): Finding[] {
   if (facts.retentionError !== null) add('degraded', `retention removes nothing: ${facts.retentionError}`);
   if (facts.deletesDenied > 0) add('degraded', `retention may not delete ${facts.deletesDenied} objects`);
   return findings;
+}
+
+function isShippingLate({ lagMs, syncIntervalMs, state }: ReplicationFacts): boolean {
+  return state !== 'off' && lagMs > Math.max(LATE_SYNC_MS, LATE_SYNCS * syncIntervalMs);
 }
 
 function isProofLate({ lastProofAgeSeconds, proofIntervalSeconds }: RepositoryFacts): boolean {

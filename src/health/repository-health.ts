@@ -4,12 +4,14 @@ import { BackupService } from '../backup/backup.service.js';
 import { RetentionService } from '../backup/retention.service.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { encryptionConfig, type EncryptionConfig } from '../config/encryption.config.js';
+import { replicationConfig, type ReplicationConfig } from '../config/replication.config.js';
 import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
 import { ProofScheduler } from '../restore/proof-scheduler.js';
 import { ProofService } from '../restore/proof.service.js';
 import { DatabaseService } from '../database/database.service.js';
 import { Lineage } from '../lineage/lineage.js';
 import { LateDecision } from '../restore/late-decision.js';
+import { ReplicationService } from '../replication/replication.service.js';
 import { Clock } from '../runtime/clock.js';
 import type { HealthReport } from './health-report.js';
 import { assessRepository, type NotBackedUp, type RepositoryFacts } from './repository-assessment.js';
@@ -31,6 +33,8 @@ export class RepositoryHealth {
     @Inject(restoreConfig.KEY) private readonly restoreRules: RestoreConfig,
     private readonly proofs: ProofService,
     private readonly proofScheduler: ProofScheduler,
+    private readonly replication: ReplicationService,
+    @Inject(replicationConfig.KEY) private readonly shipping: ReplicationConfig,
     private readonly clock: Clock,
   ) {}
 
@@ -57,8 +61,16 @@ export class RepositoryHealth {
       encryptionKeyId: this.encryption.keyring.writing?.id ?? null,
       deletesDenied: this.retention.lastReport?.denied.length ?? 0,
       retentionError: this.retention.lastError,
+      replication: this.#replication(),
       ...this.#proofs(),
     };
+  }
+
+  #replication(): RepositoryFacts['replication'] {
+    const { status } = this.replication;
+    const since = status.waitingSince;
+    const lag = since === null ? 0 : Math.max(0, this.clock.now().getTime() - Date.parse(since));
+    return { ...status, lagMs: lag, syncIntervalMs: this.shipping.syncIntervalMs };
   }
 
   #proofs(): Pick<RepositoryFacts, 'lastProof' | 'lastProofAgeSeconds' | 'proofIntervalSeconds' | 'proofError'> {

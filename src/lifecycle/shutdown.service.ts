@@ -11,6 +11,9 @@ import { EiderError, messageOf } from '../errors/eider-error.js';
 import { RequestGate } from '../http/request-gate.js';
 import { Lineage } from '../lineage/lineage.js';
 import { OBJECT_STORE, type ObjectStore } from '../object-store/object-store.js';
+import { ReplicationLoop } from '../replication/replication-loop.js';
+import { ReplicationService } from '../replication/replication.service.js';
+import { abortable } from '../runtime/abortable.js';
 import { ProofScheduler } from '../restore/proof-scheduler.js';
 import { OperationsService } from '../operations/operations.service.js';
 
@@ -38,6 +41,8 @@ export class ShutdownService {
     private readonly requests: RequestGate,
     private readonly scheduler: BackupScheduler,
     private readonly checkpoints: CheckpointWatcher,
+    private readonly replication: ReplicationService,
+    private readonly shipping: ReplicationLoop,
     private readonly proofs: ProofScheduler,
     private readonly operations: OperationsService,
     readonly database: DatabaseService,
@@ -67,6 +72,7 @@ export class ShutdownService {
     const proofs = this.proofs.stop();
     await this.scheduler.stop();
     await this.checkpoints.stop();
+    await this.#atMost(SHARE.operations, this.shipping.stop());
     await this.requests.drain(Math.min(REQUEST_DRAIN_MS, this.service.shutdownTimeoutMs * SHARE.requests));
     // They were aborted. One that hangs on the store must not keep the last backup from being taken; a backup under way and
     // the swap of a restore are waited for by what follows.
@@ -84,6 +90,7 @@ export class ShutdownService {
     this.database.interruptReads();
     // What could not be ended was not acknowledged; everything that was is in the backup.
     const saved = (await this.#lastBackup(signal)) && ended;
+    await this.#closeTurn(signal);
     try {
       await closeDatabase(this, saved);
       return saved;
@@ -100,6 +107,15 @@ export class ShutdownService {
     } catch (error) {
       this.#logger.error(messageOf(error));
       return false;
+    }
+  }
+
+  /** Ships what is left where there was no backup, and tells the log that this turn is over. */
+  async #closeTurn(signal: AbortSignal): Promise<void> {
+    try {
+      await abortable(this.replication.stop(signal), signal);
+    } catch (error) {
+      this.#logger.warn(`the log was not closed: ${messageOf(error)}`);
     }
   }
 

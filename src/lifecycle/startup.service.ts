@@ -11,6 +11,8 @@ import { Migrator } from '../database/migrator.js';
 import { Seeder } from '../database/seeder.js';
 import { messageOf } from '../errors/eider-error.js';
 import { Lineage } from '../lineage/lineage.js';
+import { ReplicationLoop } from '../replication/replication-loop.js';
+import { ReplicationService } from '../replication/replication.service.js';
 import { RestoreAtStart, type StartOutcome } from '../restore/restore-at-start.js';
 import { ProofScheduler } from '../restore/proof-scheduler.js';
 import { ProofService } from '../restore/proof.service.js';
@@ -34,6 +36,8 @@ export class StartupService {
     readonly backups: BackupService,
     private readonly scheduler: BackupScheduler,
     private readonly checkpoints: CheckpointWatcher,
+    private readonly replication: ReplicationService,
+    private readonly shipping: ReplicationLoop,
     private readonly proofs: ProofService,
     private readonly proofScheduler: ProofScheduler,
   ) {}
@@ -53,6 +57,7 @@ export class StartupService {
     await this.proofs.recall(outcome.newest);
     await this.database.open();
     await this.lineage.begin({ path: this.database.path, identifier: this.database.files.header().identifier });
+    await this.#connect();
     await this.#migrate(outcome.decision.action === 'create');
     await this.seeder.seed();
   }
@@ -60,6 +65,7 @@ export class StartupService {
   /** Starts what runs by itself while the service serves: checkpoints, backups, and their proofs. */
   beginSchedules(): void {
     this.checkpoints.start();
+    this.shipping.start();
     this.scheduler.start();
     if (this.config.enabled) this.proofScheduler.start();
   }
@@ -70,6 +76,17 @@ export class StartupService {
       if (this.database.isOpen) await closeDatabase(this, true);
     } catch (error) {
       this.#logger.error(`the database could not be closed: ${messageOf(error)}`);
+    }
+  }
+
+  /** Before anything is written or folded: what a crash left unshipped is shipped first. Later, where the store does not answer. */
+  async #connect(): Promise<void> {
+    try {
+      await this.replication.connect();
+      await this.replication.ship();
+    } catch (error) {
+      this.replication.noteFailure(error);
+      this.#logger.warn(`commits are not shipped yet: ${messageOf(error)}`);
     }
   }
 

@@ -58,6 +58,16 @@ export class Lineage {
     await this.#save({ ...this.state, lineage: randomUUID(), lineageParent: parent, fork: true, saved: null });
   }
 
+  /** Begins a lineage of its own: what is in the store is not the history of this file any more. */
+  async renew(): Promise<void> {
+    await this.#save({ ...this.state, lineage: randomUUID(), lineageParent: this.state.saved, saved: null });
+  }
+
+  /** Notes the last record of the log. It is saved with the next backup; until then it is found again. */
+  noteLog(log: number): void {
+    this.#state = { ...this.state, log };
+  }
+
   /** Closes the history of this database; `begin` opens one again. */
   end(): void {
     this.#state = undefined;

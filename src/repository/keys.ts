@@ -6,6 +6,7 @@ export const EXTENTS_PREFIX = 'extents/';
 export const PENDING_PREFIX = 'pending/';
 export const NOTES_PREFIX = 'notes/';
 export const HOLDS_PREFIX = 'holds/';
+export const LOG_PREFIX = 'log/';
 
 export const manifestKey = (name: string): string => `${name}.json`;
 /** What is encrypted says so at the end of its key: no stock tool takes it for a file that it can open. */
@@ -26,6 +27,13 @@ export const walKey = (name: string, form: ObjectForm): string => `${name}.duckd
 export const extentKey = (sha256: string, encrypted: boolean): string =>
   `${EXTENTS_PREFIX}${sha256}.jsonl${suffixOf({ compressed: true, encrypted })}`;
 export const pendingKey = (name: string): string => `${PENDING_PREFIX}${name}.json`;
+/** A record of the log; numbers sort as text. */
+export const logKey = (number: number): string => `${LOG_PREFIX}${String(number).padStart(12, '0')}`;
+/** What a record holds that is too large to be in it. Of one attempt alone, so that two writers never meet here. */
+export const logPayloadKey = (number: number, nonce: string, form: ObjectForm): string =>
+  `${recordName(number, nonce)}${suffixOf(form)}`;
+/** One attempt at a record. */
+export const recordName = (number: number, nonce: string): string => `${logKey(number)}-${nonce}`;
 export const noteKey = (name: string): string => `${NOTES_PREFIX}${name}.json`;
 export const holdKey = (id: string): string => `${HOLDS_PREFIX}${id}.json`;
 

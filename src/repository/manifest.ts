@@ -41,7 +41,8 @@ const tableSchema = z.strictObject({
 });
 
 /** How every frame, block table and log of a backup is encrypted: all under one key. */
-const encryptionSchema = z.strictObject({
+/** Under which key something is encrypted. */
+export const encryptionSchema = z.strictObject({
   algorithm: z.literal(ALGORITHM),
   keyId: z.string().regex(/^[0-9a-f]{16}$/),
 });

@@ -9,7 +9,9 @@ import { ExtentStore } from './extent-store.js';
 import { Holds } from './holds.js';
 import { backupNameOf, manifestKey, nameBelow, PENDING_PREFIX, pendingKey, REPOSITORY_KEY } from './keys.js';
 import { type ForeignBackup, type ListedBackup, type Listing, readListing } from './listing.js';
+import { Log } from './log.js';
 import { decodeManifest, encodeManifest, type Manifest } from './manifest.js';
+import type { RestorePoint } from './point-in-time.js';
 import { decodeReservation, encodeReservation, type Reservation } from './reservation.js';
 import { NoteStore } from './note-store.js';
 import { ReadCache } from './read-cache.js';
@@ -28,7 +30,12 @@ const PACKS_KEPT = 200_000;
 
 /** What a name stands for: a backup of ours, or a database file that somebody put there. */
 export type FoundBackup =
-  | { readonly kind: 'eider'; readonly manifest: Manifest }
+  | {
+      readonly kind: 'eider';
+      readonly manifest: Manifest;
+      /** A point behind (or, in its own log, before) this backup, with what it takes to get there. */
+      readonly point?: RestorePoint;
+    }
   | { readonly kind: 'foreign'; readonly foreign: ForeignBackup };
 
 /** The backups of one database in one store: the bucket format, without any scheduling. */
@@ -38,6 +45,7 @@ export class Repository {
   readonly holds: Holds;
   /** What `pending/` holds. */
   readonly reservations: ReadCache<Reservation>;
+  readonly log: Log;
   readonly #manifests = new Map<string, Manifest>();
   #packs = 0;
   readonly #foreign = new Set<string>();
@@ -58,6 +66,7 @@ export class Repository {
       decodeReservation(nameBelow(PENDING_PREFIX, key) ?? key, body),
     );
     this.extents = new ExtentStore(store, cache, keyring);
+    this.log = new Log(store);
   }
 
   /** repository.json, or undefined where nothing was ever written. Throws when it belongs to somebody else. */

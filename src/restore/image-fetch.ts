@@ -10,6 +10,8 @@ import type { ForeignBackup } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { FoundBackup, Repository } from '../repository/repository.js';
 import { systemCode } from '../errors/system-error.js';
+import { storedBytesOf } from '../repository/point-in-time.js';
+import { LogReplay } from './log-replay.js';
 import { writeFully } from '../runtime/write-fully.js';
 import type { LocalSource } from './local-source.js';
 
@@ -37,12 +39,14 @@ export interface Fetched {
 /** Fetches backups into files that nobody has open. */
 export class ImageFetch {
   readonly #reader: ImageReader;
+  readonly #replay: LogReplay;
 
   constructor(
     private readonly repository: Repository,
     private readonly pool: BlockPool,
   ) {
     this.#reader = new ImageReader(repository, pool);
+    this.#replay = new LogReplay(repository);
   }
 
   /**
@@ -54,8 +58,11 @@ export class ImageFetch {
    */
   async fetch(found: FoundBackup, path: string, options: FetchOptions): Promise<Fetched> {
     try {
-      if (found.kind === 'eider') return await this.#fetchImage(found.manifest, path, options);
-      return await this.#fetchForeign(found.foreign, path, options);
+      if (found.kind === 'foreign') return await this.#fetchForeign(found.foreign, path, options);
+      const fetched = await this.#fetchImage(found.manifest, path, options);
+      if (found.point === undefined) return fetched;
+      await this.#replay.apply(found.point, path, options.signal);
+      return { ...fetched, fetchedBytes: fetched.fetchedBytes + storedBytesOf(found.point.records) };
     } catch (error) {
       if (messageOf(error).includes('ENOSPC')) {
         throw new EiderError('RESTORE_NO_SPACE', `The disk became full while ${path} was written.`, { cause: error });

@@ -104,7 +104,9 @@ export class RestoreAtStart {
   ): Promise<RestoreReport | undefined> {
     if (decision.action === 'refuse') throw refusal(decision, local);
     if (decision.action === 'restore' && decision.backup !== undefined) {
-      const found = await this.restores.find({ backup: decision.backup });
+      // The newest backup stands for the newest point behind it.
+      const isNewest = decision.backup === newest?.name;
+      const found = await this.restores.find(isNewest ? { latest: true } : { backup: decision.backup });
       return this.restores.offline(found, { quarantine: decision.quarantine === true });
     }
     if (local.kind === 'database') await this.#settle(decision, local.identifier, newest);

@@ -1,6 +1,7 @@
 import type { ForeignBackup } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { FoundBackup } from '../repository/repository.js';
+import { type RestorePoint, storedBytesOf } from '../repository/point-in-time.js';
 import type { Position } from '../repository/position.js';
 
 /** What a restore will do: served as a dry run. */
@@ -27,6 +28,20 @@ export interface RestorePlan {
   readonly bytesFree: number;
   /** Fetching at the speed of the last restore of this process, else at 50 MB/s; and reading what is local. */
   readonly estimatedSeconds: number;
+  /** The commit that is reached; null where a backup was named. */
+  readonly point: PlannedPoint | null;
+}
+
+/** A commit that a restore reaches. */
+export interface PlannedPoint {
+  readonly position: Position;
+  /** When it was first seen; null where it is the backup's own. */
+  readonly committedAt: string | null;
+  /** When the commit after it was first seen, which is not reached; null where none is known. */
+  readonly nextCommitAt: string | null;
+  /** Records of the log that are applied, and the commits in them. */
+  readonly records: number;
+  readonly commits: number;
 }
 
 /** What a plan is made from, beside the backup. */
@@ -63,7 +78,9 @@ export function roomToRestore(databaseBytes: number, walBytes: number): number {
 
 /** Works out a plan. Pure. */
 export function planRestore(found: FoundBackup, facts: PlanFacts): RestorePlan {
-  return found.kind === 'foreign' ? planOfForeign(found.foreign, facts) : planOfManifest(found.manifest, facts);
+  return found.kind === 'foreign'
+    ? planOfForeign(found.foreign, facts)
+    : planOfManifest(found.manifest, found.point, facts);
 }
 
 function planOfForeign({ name, createdAt, size, encoding }: ForeignBackup, facts: PlanFacts): RestorePlan {
@@ -82,28 +99,47 @@ function planOfForeign({ name, createdAt, size, encoding }: ForeignBackup, facts
     bytesNeeded: size + MARGIN,
     bytesFree: facts.bytesFree,
     estimatedSeconds: Math.ceil(size / (facts.bytesPerSecond ?? ASSUMED_BYTES_PER_SECOND)),
+    point: null,
   };
 }
 
-function planOfManifest(manifest: Manifest, facts: PlanFacts): RestorePlan {
+function planOfManifest(manifest: Manifest, point: RestorePoint | undefined, facts: PlanFacts): RestorePlan {
   const { wal, database } = manifest;
   const { local, occupied = 0, bytesPerSecond = ASSUMED_BYTES_PER_SECOND } = facts;
   const localBytes = local?.bytes ?? 0;
   const seconds = (database.size - localBytes) / bytesPerSecond + localBytes / LOCAL_BYTES_PER_SECOND;
+  const records = point?.records ?? [];
+  const walBytes = Math.max(wal?.length ?? 0, point?.position.offset ?? 0);
+  const packs = local?.packs ?? manifest.packs.length;
   return {
     backup: manifest.name,
     source: 'eider',
     createdAt: manifest.createdAt,
-    position: manifest.position,
-    continuesLineage: !manifest.fork && manifest.name === facts.newest,
-    objects: 1 + manifest.extents.length + (local?.packs ?? manifest.packs.length) + (wal === null ? 0 : 1),
-    bytesToFetch: local?.bytesToFetch ?? manifest.bytes.stored,
+    position: point?.position ?? manifest.position,
+    continuesLineage: point?.isLatest ?? (!manifest.fork && manifest.name === facts.newest),
+    objects: 1 + manifest.extents.length + packs + (wal === null ? 0 : 1) + records.length,
+    bytesToFetch: (local?.bytesToFetch ?? manifest.bytes.stored) + storedBytesOf(records),
     databaseBytes: database.size,
     blocks: database.blocks + 1,
     localBlocks: local?.blocks ?? 0,
     localBytes,
-    bytesNeeded: roomToRestore(database.size, wal?.length ?? 0) - Math.min(occupied, database.size),
+    bytesNeeded: roomToRestore(database.size, walBytes) - Math.min(occupied, database.size),
     bytesFree: facts.bytesFree,
     estimatedSeconds: Math.ceil(seconds),
+    point: point === undefined ? null : plannedPoint(point),
   };
+}
+
+function plannedPoint({ position, time, nextTime, records }: RestorePoint): PlannedPoint {
+  return {
+    position,
+    committedAt: isoOf(time),
+    nextCommitAt: isoOf(nextTime),
+    records: records.length,
+    commits: records.reduce((sum, { commits }) => sum + commits, 0),
+  };
+}
+
+function isoOf(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
 }

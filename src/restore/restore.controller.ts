@@ -43,6 +43,9 @@ export class RestoreController {
     'RESTORE_NOT_CONFIRMED',
     'RESTORE_IN_PROGRESS',
     'BACKUP_NOT_FOUND',
+    'RESTORE_POINT_UNREACHABLE',
+    'LOG_RECORD_CORRUPT',
+    'LOG_RECORD_MISSING',
     'MANIFEST_CORRUPT',
     'ENCRYPTION_KEY_MISSING',
     'EXTENT_CORRUPT',
@@ -62,7 +65,7 @@ export class RestoreController {
     @Body({ schema: restoreBodySchema }) body: RestoreBody,
   ): Promise<RestoreReport | RestorePlan | Operation> {
     if (body.dryRun !== true) this.#requireConfirmation(body);
-    const found = await this.restores.find(body.backup === undefined ? { latest: true } : { backup: body.backup });
+    const found = await this.restores.find(selectionOf(body));
     auditNote(request, { backup: nameOf(found) });
     if (body.dryRun === true) return this.restores.plan(found, undefined, whenClosed(response));
     // Told at once, also to a client that would only look at the operation later.
@@ -82,4 +85,10 @@ export class RestoreController {
       { details: { confirm: stem } },
     );
   }
+}
+
+function selectionOf({ backup, at, position }: RestoreBody): Parameters<RestoreService['find']>[0] {
+  if (backup !== undefined) return { backup };
+  if (at !== undefined) return { at: new Date(at) };
+  return position === undefined ? { latest: true } : { position };
 }

@@ -5,12 +5,21 @@ import { positionSchema } from '../repository/position.js';
 export const restoreBodySchema = z
   .strictObject({
     backup: z.string().min(1).max(200).optional().describe('Name of the backup.'),
-    latest: z.literal(true).optional().describe('The newest backup.'),
+    latest: z.literal(true).optional().describe('The newest commit in the store.'),
+    at: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .describe('The last commit that was there at this time, such as 2026-11-23T12:34:56.5Z.'),
+    position: positionSchema.optional().describe('The last commit up to this position.'),
     dryRun: z.boolean().optional().describe('Answers with the plan and changes nothing.'),
     force: z.boolean().optional().describe('Leaves out the backup of what is replaced.'),
     confirm: z.string().optional().describe('Must repeat the name of the database; not needed for a dry run.'),
   })
-  .refine((body) => (body.backup === undefined) !== (body.latest === undefined), 'give either `backup` or `latest`');
+  .refine(
+    ({ backup, latest, at, position }) =>
+      [backup, latest, at, position].filter((given) => given !== undefined).length === 1,
+    'give one of `backup`, `latest`, `at` and `position`',
+  );
 export type RestoreBody = z.infer<typeof restoreBodySchema>;
 
 const count = z.number().int();
@@ -47,4 +56,14 @@ export const restorePlanSchema = z.object({
   bytesNeeded: count,
   bytesFree: count,
   estimatedSeconds: count,
+  point: z
+    .object({
+      position: positionSchema,
+      committedAt: z.iso.datetime().nullable(),
+      nextCommitAt: z.iso.datetime().nullable(),
+      records: count,
+      commits: count,
+    })
+    .nullable()
+    .describe('The commit that is reached; null where a backup was named.'),
 });

@@ -15,8 +15,10 @@ import { DatabaseSwap } from '../database/swap.js';
 import { EiderError } from '../errors/eider-error.js';
 import { writeState } from '../lineage/state-file.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
+import { comparePositions } from '../duckdb-format/file-position.js';
 import { keyOf } from '../repository/backup-key.js';
-import type { Manifest } from '../repository/manifest.js';
+import { PointFinder } from '../repository/point-finder.js';
+import type { PointTarget } from '../repository/point-in-time.js';
 import { tablesOf } from '../repository/sealed-facts.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
@@ -78,12 +80,19 @@ export class RestoreService {
     this.#copies = new WorkingCopies(repository, pool, database);
   }
 
-  /** The backup that a user means. Throws BACKUP_NOT_FOUND, MANIFEST_CORRUPT. */
-  async find(selection: { readonly backup: string } | { readonly latest: true }): Promise<FoundBackup> {
+  /**
+   * What a user means: a backup, or the last commit that is not behind a point.
+   *
+   * @throws EiderError BACKUP_NOT_FOUND, MANIFEST_CORRUPT, RESTORE_POINT_UNREACHABLE, LOG_RECORD_*
+   */
+  async find(selection: { readonly backup: string } | PointTarget): Promise<FoundBackup> {
     if ('backup' in selection) return this.repository.find(selection.backup);
     const listing = await this.repository.list();
-    const manifest = await this.repository.newest(listing.backups);
-    if (manifest !== undefined) return { kind: 'eider', manifest };
+    if ((await this.repository.newest(listing.backups)) !== undefined) {
+      const point = await new PointFinder(this.repository).find(selection);
+      return { kind: 'eider', manifest: point.base, point };
+    }
+    if (!('latest' in selection)) throw new EiderError('BACKUP_NOT_FOUND', 'The repository holds no backup of Eider.');
     const foreign = listing.foreign[0];
     if (foreign !== undefined) return { kind: 'foreign', foreign };
     throw new EiderError('BACKUP_NOT_FOUND', 'The repository holds no backup.');
@@ -309,11 +318,15 @@ export class RestoreService {
 
   async #check(found: FoundBackup, path: string, signal?: AbortSignal): Promise<void> {
     const task = { path, catalog: catalogNameOf(this.database) };
-    await checkDatabase(task, found.kind === 'eider' ? this.#contentsOf(found.manifest) : undefined, signal);
+    await checkDatabase(task, this.#contentsOf(found), signal);
     if (found.kind === 'foreign') await upgradeStorage(path);
   }
 
-  #contentsOf(manifest: Manifest): ExpectedContents {
+  /** What a backup says that it holds; nothing says so of other points. */
+  #contentsOf(found: FoundBackup): ExpectedContents | undefined {
+    if (found.kind === 'foreign') return undefined;
+    const { manifest, point } = found;
+    if (point !== undefined && comparePositions(point.position, manifest.position) !== 0) return undefined;
     const tables = tablesOf(manifest, this.repository.keyring);
     return { tables, duckdbVersion: manifest.database.duckdbVersion };
   }

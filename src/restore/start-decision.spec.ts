@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { FilePosition } from '../duckdb-format/file-position.js';
 import { newLineage } from '../lineage/lineage.js';
 import type { LineageState } from '../lineage/state-file.js';
 import { decideStart, type LocalFacts, type RemoteFacts, type StartPolicy } from './start-decision.js';
@@ -31,13 +32,16 @@ const local = (
   equalsNewest: false,
   ...changes,
 });
-const remote = (changes: { lineage?: string; writer?: string; names?: string[]; name?: string } = {}): RemoteFacts => ({
+const remote = (
+  changes: { lineage?: string; writer?: string; names?: string[]; name?: string; shipped?: FilePosition } = {},
+): RemoteFacts => ({
   kind: 'backups',
   newest: {
     name: changes.name ?? NEWEST,
     position: { ...at(5), lineage: changes.lineage ?? base.lineage },
     writer: changes.writer ?? OTHER_WRITER,
     identifier: ID,
+    shipped: changes.shipped ?? at(5),
   },
   names: changes.names ?? [NEWEST, OLDER],
 });

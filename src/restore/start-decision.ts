@@ -23,6 +23,8 @@ export type LocalFacts =
 /** What a backup tells the decision. */
 export type NewestBackup = Pick<Manifest, 'name' | 'position' | 'writer'> & {
   readonly identifier: string;
+  /** The last commit in the log behind it; its own position where there is none. */
+  readonly shipped: FilePosition;
 };
 
 /** What a start finds in the repository. */
@@ -188,8 +190,8 @@ function decideByHistory(local: LocalDatabase, remote: Backups, policy: StartPol
     return diverged(newest.name, policy, 'another process wrote newer backups while this one was running');
   const sameLineage = state.lineage === newest.position.lineage && local.identifier === newest.identifier;
   if (knowsNewest(state, newest, names)) {
-    return sameLineage && comparePositions(local.position, newest.position) < 0
-      ? restore('local-behind', newest.name, 'the local file is older than the backup that was taken of it')
+    return sameLineage && comparePositions(local.position, newest.shipped) < 0
+      ? restore('local-behind', newest.name, 'the local file is older than what was shipped of it')
       : { action: 'keep', row: 'local-up-to-date', reason: `the local database is at or ahead of ${newest.name}` };
   }
   return hasUnsavedChanges(state, local.position)

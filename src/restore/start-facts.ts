@@ -12,7 +12,7 @@ import type { Extent } from '../repository/extent.js';
 import { keyOf } from '../repository/backup-key.js';
 import { logHashOf } from '../repository/sealed-facts.js';
 import type { Manifest } from '../repository/manifest.js';
-import { comparePositions } from '../duckdb-format/file-position.js';
+import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
 import type { Repository } from '../repository/repository.js';
 import type { LocalFacts, RemoteFacts } from './start-decision.js';
 
@@ -34,7 +34,7 @@ export async function lookRemote(repository: Repository): Promise<RemoteFindings
     if (newest !== undefined) {
       keyOf(newest, repository.keyring);
       const names = listing.backups.map(({ name }) => name);
-      return { newest, facts: backupFacts(newest, names) };
+      return { newest, facts: backupFacts(newest, await lastShipped(repository, newest), names) };
     }
     const foreign = listing.foreign[0];
     const facts: RemoteFacts =
@@ -50,9 +50,19 @@ export async function lookRemote(repository: Repository): Promise<RemoteFindings
   }
 }
 
-function backupFacts(newest: Manifest, names: readonly string[]): RemoteFacts {
+function backupFacts(newest: Manifest, shipped: FilePosition, names: readonly string[]): RemoteFacts {
   const { name, position, writer, database } = newest;
-  return { kind: 'backups', newest: { name, position, writer, identifier: database.identifier }, names };
+  return { kind: 'backups', newest: { name, position, writer, identifier: database.identifier, shipped }, names };
+}
+
+/** The last commit of the newest backup's lineage that is in the log behind it; its own where there is none. */
+async function lastShipped({ log }: Repository, { position, log: since }: Manifest): Promise<FilePosition> {
+  for (let number = await log.last(since); number > since; number--) {
+    const head = (await log.read(number))?.head;
+    if (head?.kind === 'wal' && head.lineage === position.lineage)
+      return { iteration: head.iteration, offset: head.to };
+  }
+  return position;
 }
 
 /**

@@ -10,6 +10,7 @@ import { BlockPool } from '../../src/block-pool/block-pool.js';
 import { backupConcern } from '../../src/config/backup.config.js';
 import { encryptionConcern } from '../../src/config/encryption.config.js';
 import { databaseConcern } from '../../src/config/database.config.js';
+import { replicationConcern } from '../../src/config/replication.config.js';
 import { restoreConcern } from '../../src/config/restore.config.js';
 import { DatabaseService } from '../../src/database/database.service.js';
 import type { Session } from '../../src/database/session.js';
@@ -26,6 +27,8 @@ import { ProofScheduler } from '../../src/restore/proof-scheduler.js';
 import { ProofService } from '../../src/restore/proof.service.js';
 import { Verification } from '../../src/restore/verification.js';
 import { RestoreAtStart, type StartOutcome } from '../../src/restore/restore-at-start.js';
+import { ReplicationLoop } from '../../src/replication/replication-loop.js';
+import { ReplicationService } from '../../src/replication/replication.service.js';
 import { RestoreService } from '../../src/restore/restore.service.js';
 import { Clock } from '../../src/runtime/clock.js';
 
@@ -92,6 +95,8 @@ export class TestCore {
   readonly proofs: ProofService;
   readonly proofScheduler: ProofScheduler;
   readonly verification: Verification;
+  readonly replication: ReplicationService;
+  readonly shipping: ReplicationLoop;
 
   constructor(
     readonly folder: string,
@@ -105,11 +110,14 @@ export class TestCore {
       NODE_ENV: 'test',
       DUCKDB_PATH: join(folder, 'hesocial.duckdb'),
       WRITE_DRAIN_TIMEOUT_MS: '2000',
+      // Most tests are of backups alone.
+      R2_WAL_SYNC_INTERVAL_MS: '0',
       ...env,
     };
     const databaseRules = databaseConcern.parse(variables);
     const backupRules = backupConcern.parse(variables);
     const restoreRules = restoreConcern.parse(variables);
+    const replicationRules = replicationConcern.parse(variables);
     this.database = new DatabaseService(databaseRules, clock);
     this.repository = new Repository(
       store,
@@ -132,6 +140,17 @@ export class TestCore {
     this.proofs = new ProofService(this.restores, this.backups, verdicts, clock);
     this.proofScheduler = new ProofScheduler(restoreRules, this.proofs, this.repository, clock);
     this.verification = new Verification(this.verify, this.proofs, this.backups, verdicts);
+    this.replication = new ReplicationService(
+      backupRules,
+      replicationRules,
+      this.database,
+      this.backups,
+      this.repository,
+      this.lineage,
+      this.pool,
+      clock,
+    );
+    this.shipping = new ReplicationLoop(replicationRules, this.replication, this.backups, clock);
   }
 
   /** Opens the database as it is. */

@@ -27,6 +27,8 @@ export function environmentIn(folder: string, extra: Readonly<Record<string, str
     DUCKDB_PATH: join(folder, 'hesocial.duckdb'),
     BACKUP_LOCAL_DIR: join(folder, 'repository'),
     ADMIN_API_KEYS,
+    // It takes a backup by itself, which most tests would have to count; those of replication turn it on.
+    R2_WAL_SYNC_INTERVAL_MS: '0',
     ...extra,
   };
 }

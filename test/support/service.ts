@@ -133,6 +133,7 @@ export class TestService {
       BACKUP_LOCAL_DIR: join(this.folder, 'repository'),
       // Backups happen when a test asks for them.
       R2_BACKUP_INTERVAL_MINUTES: '0',
+      R2_WAL_SYNC_INTERVAL_MS: '0',
       SEED_DATABASE: 'true',
       ...env,
     };

@@ -59,6 +59,7 @@ describe('checkpoints', () => {
     });
     await updated.opened;
     expect(await database.checkpoint({ timeoutMs: 50 })).toBe(false);
+    expect(database.checkpointObstacle).toMatch(/a write of this service/);
     const retried = database.checkpoint({ timeoutMs: 30_000 });
     end.open();
     await update;
@@ -95,6 +96,25 @@ describe('checkpoints', () => {
       await database.write((session) => session.run("INSERT INTO t VALUES (1, 'at the checkpoint')"));
     },
   );
+
+  it('tell that a reader is in the way, which is older than an update', async () => {
+    await insert();
+    const reading = gate();
+    const end = gate();
+    const reader = database.read(async (session) => {
+      await session.first('SELECT count(*) FROM t');
+      reading.open();
+      await end.opened;
+    });
+    await reading.opened;
+    await database.write((session) => session.run('UPDATE t SET i = i + 1'));
+    expect(await database.checkpoint({ timeoutMs: 50 })).toBe(false);
+    expect(database.checkpointObstacle).toMatch(/a reader/);
+    end.open();
+    await reader;
+    expect(await database.checkpoint({ timeoutMs: 5_000 })).toBe(true);
+    expect(database.checkpointObstacle).toBeUndefined();
+  });
 
   it('wait while they are held, also for those who hold them later', async () => {
     const { iteration } = await database.position();

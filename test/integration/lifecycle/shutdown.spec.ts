@@ -31,7 +31,7 @@ afterEach(async () => site.remove());
 async function stop(): Promise<boolean> {
   const env = { NODE_ENV: 'test', DUCKDB_PATH: core.database.path };
   const rules = backupConcern.parse(env);
-  const { backups, database, lineage, pool, proofScheduler, retention, store } = core;
+  const { backups, database, lineage, pool, proofScheduler, replication, retention, shipping, store } = core;
   const service = new ShutdownService(
     rules,
     { shutdownTimeoutMs: TIME_MS },
@@ -39,6 +39,8 @@ async function stop(): Promise<boolean> {
     new RequestGate(new Clock()),
     new BackupScheduler(rules, backups, retention, core.clock),
     new CheckpointWatcher(databaseConcern.parse(env), database, core.clock),
+    replication,
+    shipping,
     proofScheduler,
     operations,
     database,

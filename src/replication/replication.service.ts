@@ -1,0 +1,338 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { hostname } from 'node:os';
+import { BackupService } from '../backup/backup.service.js';
+import { BaseBackup } from '../backup/base-backup.js';
+import { BlockPool } from '../block-pool/block-pool.js';
+import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { replicationConfig, type ReplicationConfig } from '../config/replication.config.js';
+import { DatabaseService } from '../database/database.service.js';
+import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
+import { Lineage } from '../lineage/lineage.js';
+import type { LogHead } from '../repository/log-record.js';
+import type { Manifest } from '../repository/manifest.js';
+import { Repository } from '../repository/repository.js';
+import { abortable } from '../runtime/abortable.js';
+import { Clock } from '../runtime/clock.js';
+import { DurableCommits } from './durable-commits.js';
+import { IterationShipper } from './iteration-shipper.js';
+import { LogWriter } from './log-writer.js';
+import type { ReplicationState, ReplicationStatus } from './replication-status.js';
+import { findResumePoint } from './resume-point.js';
+import { ShippedPosition } from './shipped-position.js';
+
+/**
+ * From this size on the log is folded although the store does not answer, bytes: points in between can then not be restored,
+ * while the database itself is in the next backup.
+ */
+const MOST_UNSHIPPED = 256 * 1024 * 1024;
+
+/** How long writes wait for what is shipped before a checkpoint, ms: it is put off where the store does not answer. */
+const FOLD_MS = 2_000;
+
+/** Why writes are refused once another process has taken over the log. */
+const FENCED = 'another process has taken over this database';
+
+/** Ships every commit of the open database to the log. */
+@Injectable()
+export class ReplicationService {
+  readonly #logger = new Logger('Replication');
+  readonly shipped = new ShippedPosition();
+  readonly #durable: DurableCommits;
+  #state: ReplicationState;
+  #writer: LogWriter | undefined;
+  #shipper: IterationShipper | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #records = 0;
+  #lastError: ReplicationStatus['lastError'] = null;
+  /** Why commits before the next base may be in no record. */
+  #gap: string | null = null;
+
+  constructor(
+    @Inject(backupConfig.KEY) private readonly backupRules: BackupConfig,
+    @Inject(replicationConfig.KEY) config: ReplicationConfig,
+    private readonly database: DatabaseService,
+    private readonly backups: BackupService,
+    private readonly repository: Repository,
+    private readonly lineage: Lineage,
+    private readonly pool: BlockPool,
+    private readonly clock: Clock,
+  ) {
+    this.#state = backupRules.enabled && config.syncIntervalMs > 0 ? 'disconnected' : 'off';
+    this.#durable = new DurableCommits(this.shipped, config.durableTimeoutMs, () => this.#lastError?.message);
+    backups.onCommitted((manifest) => this.#baseTaken(manifest));
+    database.observe({
+      ships: this.#state !== 'off',
+      reached: (position, signal) => this.#durable.reached(position, signal),
+      opened: () => this.#opened(),
+      closing: () => this.abandon(),
+      prepareFold: (when) => this.#prepareFold(when),
+      folded: () => this.#folded(),
+    });
+  }
+
+  get state(): ReplicationState {
+    return this.#state;
+  }
+
+  get status(): ReplicationStatus {
+    const { bytes, since } = this.#shipper?.waiting ?? { bytes: 0, since: undefined };
+    return {
+      state: this.#state,
+      shipped: this.shipped.current ?? null,
+      waitingBytes: bytes,
+      waitingSince: since === undefined ? null : new Date(since).toISOString(),
+      records: this.#records,
+      lastError: this.#lastError,
+    };
+  }
+
+  /** Bytes that wait to be shipped, and since when in ms since 1970; undefined where nothing waits or nothing can be shipped. */
+  get due(): { readonly bytes: number; readonly since: number } | undefined {
+    if (this.#state !== 'shipping') return undefined;
+    const { bytes, since } = this.#shipper?.waiting ?? { bytes: 0, since: undefined };
+    if (since === undefined && this.#writer?.isInDoubt !== true) return undefined;
+    return { bytes, since: since ?? 0 };
+  }
+
+  /**
+   * Takes the turn at the log for the database that was just opened, and finds where to go on. Before anything is written
+   * or folded: what a crash left unshipped is shipped first.
+   *
+   * @throws EiderError STORE_*, LOG_RECORD_CORRUPT: the log is not reached, and `connect` is to be called again
+   */
+  async connect(): Promise<void> {
+    if (this.#state !== 'disconnected' || !this.lineage.isKnown || this.lineage.state.fork) return;
+    await this.#exclusively(async () => {
+      if (this.#state !== 'disconnected') return;
+      await this.backups.mayShip();
+      const { files } = this.database;
+      const listing = await this.repository.list();
+      const newest = await this.repository.newest(listing.backups);
+      const last = await this.repository.log.last(Math.max(this.lineage.state.log, newest?.log ?? 0));
+      const resume = await findResumePoint(files, this.lineage.state, this.repository, last);
+      if (resume.kind === 'diverged') {
+        this.#logger.warn(`a new lineage begins: ${resume.why}`);
+        await this.lineage.renew();
+      }
+      const author = (): Pick<LogHead, 'writer' | 'epoch' | 'lineage'> => this.lineage.state;
+      this.#writer = new LogWriter(this.repository.log, author, () => this.clock.now(), last);
+      await this.#append({
+        kind: 'open',
+        parent: this.lineage.state.lineageParent,
+        position: this.lineage.at(files.position()),
+        host: hostname(),
+      });
+      this.#follow(files.header().iteration, resume.kind === 'continue' ? resume.from : 0);
+      if (resume.kind === 'continue') this.#rest(resume.base, resume.from);
+      else {
+        this.#state = 'awaiting-base';
+        if (resume.kind === 'diverged') this.#gap = resume.why;
+        else if (resume.isKnown) this.#gap = 'commits were made while none were shipped';
+      }
+      this.#shipper?.look(this.clock.now().getTime());
+    });
+  }
+
+  /** Looks for new commits: notes when each was first seen. */
+  look(): void {
+    const shipper = this.#shipper;
+    if (shipper === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return;
+    const finding = shipper.look(this.clock.now().getTime());
+    if (finding === 'taken-back') this.#interrupt('a commit was taken back by DuckDB after it was seen');
+    if (finding === 'replaced') this.#interrupt('the log was folded by a checkpoint that Eider did not make');
+  }
+
+  /**
+   * Ships what was seen, as one record. Callers at the same time share it.
+   *
+   * @throws EiderError REPLICATION_FENCED, STORE_*: what was to be shipped waits
+   */
+  async ship(signal?: AbortSignal): Promise<void> {
+    await this.#exclusively(() => this.#ship(signal));
+  }
+
+  /** Ships what is left and closes the turn. Idempotent. */
+  async stop(signal?: AbortSignal): Promise<void> {
+    await this.#exclusively(async () => {
+      if (this.#state === 'shipping') {
+        this.look();
+        await this.#ship(signal);
+        const position = this.shipped.current;
+        if (position !== undefined) await this.#append({ kind: 'close', position: this.lineage.at(position) }, signal);
+      }
+      this.abandon();
+    });
+  }
+
+  /** Lets go of the open database without a word to the log: it is about to be closed or replaced. */
+  abandon(): void {
+    this.#shipper?.close();
+    this.#shipper = undefined;
+    this.#writer = undefined;
+    this.shipped.fail(new EiderError('DATABASE_CLOSED', 'The database is being closed.'));
+    if (this.#state !== 'off') this.#state = 'stopped';
+  }
+
+  /** Called when somebody waits for a commit to be shipped: now rather than at the next interval. */
+  onAwaited(act: () => void): void {
+    this.#durable.onAwaited(act);
+  }
+
+  /** Notes a failure of what runs by itself. */
+  noteFailure(error: unknown): void {
+    const code = isEiderError(error) ? error.code : 'INTERNAL';
+    this.#lastError = { code, message: messageOf(error), at: this.clock.now().toISOString() };
+  }
+
+  /** `connect` takes a turn for it. */
+  #opened(): void {
+    this.shipped.reset();
+    // Whoever opens another database here has taken note of what is in the store.
+    this.database.resumeWrites(FENCED);
+    if (this.#state !== 'off') this.#state = 'disconnected';
+  }
+
+  async #ship(signal?: AbortSignal): Promise<void> {
+    const [shipper, writer] = [this.#shipper, this.#writer];
+    if (this.#state !== 'shipping' || shipper === undefined || writer === undefined) return;
+    try {
+      await this.#guarded(async () => {
+        if (writer.isInDoubt) this.#note(await writer.settle(optional(signal)));
+        this.#note(await shipper.ship(writer, signal));
+      });
+      this.#lastError = null;
+    } catch (error) {
+      this.noteFailure(error);
+      throw error;
+    }
+  }
+
+  /** A record is in the store. */
+  #note(head: LogHead | undefined): void {
+    if (head === undefined) return;
+    this.#records++;
+    this.lineage.noteLog(head.number);
+    if (head.kind !== 'wal' || this.#shipper?.note(head) !== true) return;
+    this.shipped.advance({ iteration: head.iteration, offset: head.to });
+  }
+
+  /** Appends a record that is no commit. */
+  async #append(entry: Parameters<LogWriter['append']>[1], signal?: AbortSignal): Promise<void> {
+    const writer = this.#writer;
+    if (writer === undefined) return;
+    await this.#guarded(async () => {
+      if (writer.isInDoubt) this.#note(await writer.settle(optional(signal)));
+      this.#note(await writer.append(writer.slot(), entry, undefined, optional(signal)));
+    });
+  }
+
+  /** A backup was committed: it is the base of its iteration, where that has none yet. */
+  async #baseTaken(manifest: Manifest): Promise<void> {
+    if (this.#state !== 'awaiting-base' && this.#state !== 'shipping') return;
+    const { iteration, offset } = manifest.position;
+    this.shipped.advance({ iteration, offset });
+    if (this.#state === 'awaiting-base' && iteration === this.#shipper?.iteration) this.#rest(manifest, 0);
+    try {
+      await this.#exclusively(() =>
+        this.#append({ kind: 'backup', backup: manifest.name, position: manifest.position, gap: this.#gap }),
+      );
+      this.#gap = null;
+    } catch (error) {
+      this.noteFailure(error);
+      this.#logger.warn(`the log does not tell of ${manifest.name}: ${messageOf(error)}`);
+    }
+  }
+
+  /** Ships commits of this iteration from now on. */
+  #rest(base: Manifest, offset: number): void {
+    this.#shipper?.restOn(new BaseBackup(base, this.repository));
+    this.#state = 'shipping';
+    const { iteration } = base.position;
+    this.shipped.advance({ iteration, offset: Math.max(offset, base.position.offset) });
+  }
+
+  /**
+   * Called with every write held off, before a checkpoint folds the log: what is in it must be in the store first.
+   *
+   * @returns false where the checkpoint has to wait
+   */
+  async #prepareFold(when: 'beforehand' | 'now'): Promise<boolean> {
+    const isTooLong = (this.database.files.wal()?.size ?? 0) > MOST_UNSHIPPED;
+    if (this.#state === 'disconnected') return isTooLong;
+    if (this.#state !== 'shipping') return true;
+    this.look();
+    const signal = AbortSignal.timeout(FOLD_MS);
+    try {
+      // Also where a record before is on its way to a store that does not answer.
+      await abortable(this.ship(signal), signal);
+    } catch (error) {
+      this.#logger.warn(`the log is not folded before it is shipped: ${messageOf(error)}`);
+      return isTooLong;
+    }
+    // Beforehand, commits may have come meanwhile.
+    return when === 'beforehand' || this.#isShipped() || isTooLong;
+  }
+
+  /** Whether every commit that was seen is in the store, or none can be shipped. */
+  #isShipped(): boolean {
+    const [shipper, shipped] = [this.#shipper, this.shipped.current];
+    if (this.#state !== 'shipping' || shipper === undefined || shipper.position === 0) return true;
+    return shipped?.iteration === shipper.iteration && shipped.offset >= shipper.position;
+  }
+
+  /** A checkpoint of ours is done: a new iteration begins, with a base of its own. */
+  #folded(): void {
+    const shipper = this.#shipper;
+    if (shipper === undefined) return;
+    const { iteration } = this.database.files.header();
+    if (iteration === shipper.iteration) return;
+    const wasLost = !this.#isShipped() || (this.#state === 'awaiting-base' && shipper.position > 0);
+    if (wasLost) this.#gap ??= 'a checkpoint came before everything was shipped';
+    this.#follow(iteration, 0);
+    if (this.#state === 'shipping') this.#state = 'awaiting-base';
+  }
+
+  #interrupt(why: string): void {
+    this.#logger.warn(`${why}: a new base is taken`);
+    this.#gap = why;
+    this.#follow(this.database.files.header().iteration, 0);
+    this.#state = 'awaiting-base';
+  }
+
+  #follow(iteration: number, from: number): void {
+    this.#shipper?.close();
+    const { files } = this.database;
+    const compression = this.backupRules.compress ? 'zstd' : 'none';
+    const { store, keyring } = this.repository;
+    const parts = { files, pool: this.pool, store, keyring, compression } as const;
+    this.#shipper = new IterationShipper(parts, iteration, from);
+  }
+
+  async #exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  /** Where another writer is found, nothing is written any more. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isEiderError(error, 'REPLICATION_FENCED')) await this.#fence(error);
+      throw error;
+    }
+  }
+
+  async #fence(error: EiderError): Promise<void> {
+    this.#state = 'fenced';
+    this.#logger.error(error.message);
+    this.shipped.fail(error);
+    await this.database.writeGate.close(FENCED);
+    await this.lineage.fork();
+  }
+}
+
+function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import type { DatabaseDescriptors } from '../database/database-descriptors.js';
+import { reading } from '../database/inspect.js';
+import type { Lineage } from '../lineage/lineage.js';
+import type { Log } from '../repository/log.js';
+import type { LogHead, WalRecordHead } from '../repository/log-record.js';
+import type { Manifest } from '../repository/manifest.js';
+import type { Repository } from '../repository/repository.js';
+import { openHashes } from '../repository/sealed-record.js';
+
+/** Records that are looked back at: restarts in a row leave only `open` and `close`. */
+const LOOK_BACK = 200;
+/** Bytes that are hashed at a time. */
+const STEP = 1024 * 1024;
+
+/** Where shipping goes on when a database was opened. */
+export type ResumePoint =
+  /** The base of this iteration is in the store, and its log up to `from`. */
+  | { readonly kind: 'continue'; readonly base: Manifest; readonly from: number }
+  /** A new base is needed; nothing contradicts the history in the store. `isKnown`: that holds earlier points of it. */
+  | { readonly kind: 'base'; readonly isKnown: boolean }
+  /** The local log is not the one that was shipped: the history goes on under another lineage. */
+  | { readonly kind: 'diverged'; readonly why: string };
+
+/**
+ * Compares the open database with what its history has in the log. Any doubt means a new base, never a guess.
+ *
+ * @throws EiderError LOG_RECORD_CORRUPT, STORE_*
+ */
+export async function findResumePoint(
+  files: DatabaseDescriptors,
+  lineage: Lineage['state'],
+  repository: Repository,
+  last: number,
+): Promise<ResumePoint> {
+  const local = files.position();
+  const shipped = await lastWalRecord(repository.log, last, lineage.lineage);
+  if (shipped !== undefined) {
+    if (shipped.iteration > local.iteration || (shipped.iteration === local.iteration && shipped.to > local.offset)) {
+      return { kind: 'diverged', why: `record ${shipped.number} is ahead of the local database` };
+    }
+    if (shipped.iteration === local.iteration && !holdsSame(files, openHashes(shipped, repository.keyring))) {
+      return { kind: 'diverged', why: `the local log is not the one of record ${shipped.number}` };
+    }
+  }
+  const { base, isKnown } = await baseOf(repository, lineage.lineage, local.iteration);
+  if (base === undefined) return { kind: 'base', isKnown };
+  return { kind: 'continue', base, from: shipped?.iteration === local.iteration ? shipped.to : 0 };
+}
+
+/** The last record of commits of a lineage. */
+async function lastWalRecord(log: Log, last: number, lineage: string): Promise<WalRecordHead | undefined> {
+  for (let number = last; number > Math.max(0, last - LOOK_BACK); number--) {
+    const head: LogHead | undefined = (await log.read(number))?.head;
+    if (head === undefined || head.lineage !== lineage) return undefined;
+    if (head.kind === 'wal') return head;
+  }
+  return undefined;
+}
+
+/** Whether the local log has the bytes that a record says it shipped. */
+function holdsSame(files: DatabaseDescriptors, { from, to, wal }: WalRecordHead): boolean {
+  const live = files.wal();
+  if (live === undefined) return false;
+  const read = reading(live.descriptor);
+  const hash = createHash('sha256');
+  for (let at = from; at < to; at += STEP) hash.update(read(at, Math.min(STEP, to - at)));
+  return hash.digest('hex') === wal.sha256;
+}
+
+/** The oldest backup of an iteration: blocks that the log points at are told against it. */
+async function baseOf(
+  repository: Repository,
+  lineage: string,
+  iteration: number,
+): Promise<{ base: Manifest | undefined; isKnown: boolean }> {
+  const { backups } = await repository.list();
+  let base: Manifest | undefined;
+  let isKnown = false;
+  for (const { name } of backups) {
+    const manifest = await repository.manifest(name);
+    const { position, fork } = manifest;
+    if (fork || position.lineage !== lineage || position.iteration > iteration) continue;
+    isKnown = true;
+    if (position.iteration < iteration) break;
+    base = manifest;
+  }
+  return { base, isKnown };
+}
