@@ -38,6 +38,7 @@ export class BackupService {
   };
   #distrusted: string | undefined;
   #precondition: () => Promise<void> = () => Promise.resolve();
+  #beforeCommit: () => Promise<void> = () => Promise.resolve();
   #listener: (manifest: Manifest) => Promise<void> = () => Promise.resolve();
 
   constructor(
@@ -93,6 +94,11 @@ export class BackupService {
   /** Throws while nothing may be written to the repository. */
   async mayShip(): Promise<void> {
     await this.#precondition();
+  }
+
+  /** Something that must hold right before a manifest is written, after everything else of a backup. */
+  requireBeforeCommit(check: () => Promise<void>): void {
+    this.#beforeCommit = check;
   }
 
   /** Called with each backup that was committed, before the next one begins. */
@@ -224,10 +230,21 @@ export class BackupService {
       await this.#discard(name);
       throw new EiderError('BACKUP_FAILED', `${name} took more than a day: retention has removed what it had stored.`);
     }
+    await this.#requireTurn(name);
     await this.lineage.committing(name);
     await this.#untilGivenUp(this.repository.commit(manifest));
     await this.#committed(manifest, image.position);
     return { created: true, manifest };
+  }
+
+  /** A process that has been replaced meanwhile leaves no backup that would pass for the newest. */
+  async #requireTurn(name: string): Promise<void> {
+    try {
+      await this.#untilGivenUp(this.#beforeCommit());
+    } catch (error) {
+      await this.#discard(name);
+      throw error;
+    }
   }
 
   /**

@@ -2,7 +2,15 @@ import { inOrder } from '../block-pool/in-order.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { ObjectInfo } from '../object-store/object-store.js';
 import { decodeHold, type Hold, HOLD_MS } from '../repository/hold.js';
-import { EXTENTS_PREFIX, HOLDS_PREFIX, nameBelow, NOTES_PREFIX, PENDING_PREFIX } from '../repository/keys.js';
+import {
+  EXTENTS_PREFIX,
+  HOLDS_PREFIX,
+  LOG_PREFIX,
+  nameBelow,
+  NOTES_PREFIX,
+  PENDING_PREFIX,
+  recordNumberOf,
+} from '../repository/keys.js';
 import { readListing } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { Note } from '../repository/note.js';
@@ -29,6 +37,8 @@ export interface Inventory {
   readonly markers: ReadonlyMap<string, Marker>;
   /** Those that count, by key. */
   readonly holds: ReadonlyMap<string, Hold>;
+  /** Records of the log below this number are not needed any more. */
+  readonly logHorizon: number;
 }
 
 /** Requests at once where there may be thousands. */
@@ -47,13 +57,23 @@ export class InventoryReader {
 
   /**
    * @param graceStart - markers from before are of backups that were cut off, or whose time is up
+   * @param logHorizonOf - from which record on the log is needed, where these backups are there
    * @param everything - lists what has no part in the decision, too
    * @throws EiderError MANIFEST_CORRUPT, REPOSITORY_FORMAT_NEWER, STORE_*
    */
-  async read(graceStart: Date, now: Date, everything: boolean, signal?: AbortSignal): Promise<Inventory> {
+  async read(
+    graceStart: Date,
+    now: Date,
+    logHorizonOf: (manifests: readonly Manifest[]) => number,
+    everything: boolean,
+    signal?: AbortSignal,
+  ): Promise<Inventory> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#read(graceStart, now, everything, signal);
+        const found = await this.#read(graceStart, now, everything, signal);
+        const logHorizon = logHorizonOf(found.manifests);
+        const records = await this.#oldRecords(logHorizon, signal);
+        return { ...found, objects: new Map([...found.objects, ...records]), logHorizon };
       } catch (error) {
         // Another process has removed a backup since it was listed: its marker tells what it needs, once it is listed.
         if (!isEiderError(error, 'BACKUP_NOT_FOUND') || attempt === TRIES) throw error;
@@ -66,7 +86,12 @@ export class InventoryReader {
    * marker is then seen, and of one that somebody read before it was removed the hold. One that is completed meanwhile loses
    * nothing: what it stored is young, or nothing marks it as remains, and what it builds on stays for another day at least.
    */
-  async #read(graceStart: Date, now: Date, everything: boolean, signal?: AbortSignal): Promise<Inventory> {
+  async #read(
+    graceStart: Date,
+    now: Date,
+    everything: boolean,
+    signal?: AbortSignal,
+  ): Promise<Omit<Inventory, 'logHorizon'>> {
     const objects = new Map<string, ObjectInfo>();
     const list = async (prefix: string, shallow = false): Promise<ObjectInfo[]> => {
       const found: ObjectInfo[] = [];
@@ -88,6 +113,17 @@ export class InventoryReader {
     for await (const manifest of inOrder(names, REQUESTS_AT_ONCE, (name) => this.#manifest(name, signal)))
       manifests.push(manifest);
     return { objects, manifests, notes, markers, holds };
+  }
+
+  /** Records come in the order of their numbers, so listing ends with the first that stays: there can be 200,000. */
+  async #oldRecords(horizon: number, signal: AbortSignal | undefined): Promise<Map<string, ObjectInfo>> {
+    const records = new Map<string, ObjectInfo>();
+    if (horizon === 0) return records;
+    for await (const info of this.repository.store.list(LOG_PREFIX, signal === undefined ? {} : { signal })) {
+      if ((recordNumberOf(info.key) ?? 0) >= horizon) break;
+      records.set(info.key, info);
+    }
+    return records;
   }
 
   async #manifest(name: string, signal: AbortSignal | undefined): Promise<Manifest> {

@@ -63,7 +63,7 @@ class Sketch {
 
   get inventory(): Inventory {
     const { objects, manifests, markers, holds } = this;
-    return { objects, manifests, markers, holds, notes: new Map() };
+    return { objects, manifests, markers, holds, notes: new Map(), logHorizon: 7 };
   }
 
   decide(): ObjectDecision[] {
@@ -167,7 +167,10 @@ describe('what belongs to no backup', () => {
     ],
     ['a file by hand', new Sketch().object('old.duckdb.gz'), 'old.duckdb.gz', 'keep by-hand'],
     ['one with a name like ours', new Sketch().object(packOf(2)), packOf(2), 'keep by-hand'],
-    ['a log', new Sketch().object('log/000000000001'), 'log/000000000001', 'keep log'],
+    ['a record', new Sketch().object('log/000000000007'), 'log/000000000007', 'keep log'],
+    ['a record from before', new Sketch().object('log/000000000006'), 'log/000000000006', 'delete log'],
+    ['a payload from before', new Sketch().object('log/000000000006-x.zst'), 'log/000000000006-x.zst', 'delete log'],
+    ['something in the log', new Sketch().object('log/readme'), 'log/readme', 'keep unknown'],
     ['its own record', new Sketch().object('repository.json'), 'repository.json', 'keep repository'],
     ['anything else', new Sketch().object('notes.txt').object('a/b'), 'a/b', 'keep unknown'],
   ])('%s', (_, sketch, key, expected) => {

@@ -3,11 +3,13 @@ import type { ObjectInfo } from '../object-store/object-store.js';
 import {
   classifyKey,
   HOLDS_PREFIX,
+  LOG_PREFIX,
   manifestKey,
   nameBelow,
   NOTES_PREFIX,
   ownerOf,
   PENDING_PREFIX,
+  recordNumberOf,
   REPOSITORY_KEY,
 } from '../repository/keys.js';
 import { type Inventory, isLive } from './retention-inventory.js';
@@ -39,7 +41,7 @@ export interface ObjectDecision {
   readonly for?: string;
 }
 
-const EXTENT = /^extents\/[0-9a-f]{64}\.jsonl\.zst$/;
+const EXTENT = /^extents\/[0-9a-f]{64}\.jsonl\.zst(?:\.enc)?$/;
 
 /**
  * Says of every object that was listed whether it stays, and why. Pure.
@@ -91,7 +93,7 @@ class Judge {
     if (marked !== undefined) return this.#marker(info, marked);
     if (noted !== undefined) return this.#note(info, noted);
     if (held !== undefined) return this.#hold(info);
-    if (key.startsWith('log/')) return keep('log');
+    if (key.startsWith(LOG_PREFIX)) return this.#record(key);
     if (key.startsWith('doctor/')) return keep('trial');
     if (key.includes('/')) return keep('unknown');
     return this.#atTheTop(key);
@@ -149,6 +151,13 @@ class Judge {
       live ? 'hold' : 'expired',
       this.inventory.holds.get(info.key)?.backup,
     );
+  }
+
+  /** Records are read by number, so those that go are the oldest. */
+  #record(key: string): ObjectDecision {
+    const number = recordNumberOf(key);
+    if (number === undefined) return decision(key, 'keep', 'unknown');
+    return decision(key, number < this.inventory.logHorizon ? 'delete' : 'keep', 'log');
   }
 
   #unlessUncertain(key: string, reason: ObjectReason, name?: string): ObjectDecision {

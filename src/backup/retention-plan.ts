@@ -16,6 +16,8 @@ export interface RetentionCandidate {
   readonly inUse?: boolean;
   /** Somebody reads it. */
   readonly held?: boolean;
+  /** Commits rest on it that can be restored one by one. */
+  readonly isLogBase?: boolean;
 }
 
 export interface RetentionRules {
@@ -35,6 +37,7 @@ export type RetentionReason =
   | 'labelled'
   | 'retention-off'
   | 'young'
+  | 'point-in-time'
   | 'daily'
   | 'thinned'
   | 'expired';
@@ -76,6 +79,7 @@ export function decideBackups(
     const age = now.getTime() - timeOf(candidate.manifest, now);
     if (age > rules.keepMs) return { name, keep: false, reason: 'expired' };
     if (age <= rules.keepAllMs) return kept('young');
+    if (candidate.isLogBase === true) return kept('point-in-time');
     return daily.has(candidate) ? kept('daily') : { name, keep: false, reason: 'thinned' };
   });
 }

@@ -1,11 +1,13 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
+import { replicationConfig, type ReplicationConfig } from '../config/replication.config.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { backupNameOf, EXTENTS_PREFIX, noteKey } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
+import { logWindow } from './log-retention.js';
 import { ownBackup } from './own-backup.js';
 import { RepositorySweep } from './repository-sweep.js';
 import { type Inventory, InventoryReader } from './retention-inventory.js';
@@ -66,6 +68,7 @@ export class RetentionService {
 
   constructor(
     @Inject(backupConfig.KEY) private readonly config: BackupConfig,
+    @Inject(replicationConfig.KEY) private readonly shipping: Pick<ReplicationConfig, 'windowMs'>,
     private readonly repository: Repository,
     private readonly clock: Clock,
   ) {
@@ -148,10 +151,14 @@ export class RetentionService {
     // 15 minutes.
     const now = this.clock.now();
     const graceStart = new Date(now.getTime() - GRACE_MS);
-    const inventory = await this.#reader.read(graceStart, now, everything, signal);
+    // Somebody may be restoring one of the oldest moments.
+    const windowMs = this.shipping.windowMs + GRACE_MS;
+    const horizonOf = (manifests: readonly Manifest[]): number => logWindow(manifests, windowMs, now).horizon;
+    const inventory = await this.#reader.read(graceStart, now, horizonOf, everything, signal);
+    const { bases } = logWindow(inventory.manifests, windowMs, now);
     const keepMs = this.config.retentionDays === 0 ? undefined : this.config.retentionDays * DAY_MS;
     const backups = decideBackups(
-      candidatesOf(inventory, graceStart),
+      candidatesOf(inventory, graceStart, bases),
       { keepMs, keepAllMs: this.config.keepAllMs },
       now,
     );
@@ -196,7 +203,7 @@ export class RetentionService {
   }
 }
 
-function candidatesOf(inventory: Inventory, graceStart: Date): RetentionCandidate[] {
+function candidatesOf(inventory: Inventory, graceStart: Date, logBases: ReadonlySet<string>): RetentionCandidate[] {
   const { manifests, notes, markers, holds, objects } = inventory;
   const bases = basesIn(markers, graceStart);
   const held = new Set([...holds.values()].map(({ backup }) => backup));
@@ -211,6 +218,7 @@ function candidatesOf(inventory: Inventory, graceStart: Date): RetentionCandidat
       incomplete: !isComplete(manifest, objects),
       inUse: bases.has(name),
       held: held.has(name),
+      isLogBase: logBases.has(name),
     };
   });
 }

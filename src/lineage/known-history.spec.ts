@@ -20,10 +20,19 @@ describe('a history', () => {
     ['its last was removed, and its name tells no time', 'by-hand.duckdb', FIRST, [FIRST], false],
     ['its last is there, and another was added with an older name', SECOND, FIRST, [SECOND, FIRST], false],
   ])('where %s knows of it: %#', (_, head, newest, names, known) => {
-    expect(knowsNewest(state(head), { name: newest, writer: OTHER }, names)).toBe(known);
+    expect(knowsNewest(state(head), { name: newest, writer: OTHER, log: 0 }, names)).toBe(known);
   });
 
   it('knows a backup of its own writer although a crash kept it from being recorded', () => {
-    expect(knowsNewest(own, { name: FIRST, writer: own.writer }, [FIRST])).toBe(true);
+    expect(knowsNewest(own, { name: FIRST, writer: own.writer, log: 0 }, [FIRST])).toBe(true);
+  });
+
+  it.each([
+    { log: 6, known: true },
+    { log: 7, known: false },
+    { log: 0, known: false },
+  ])('whose turn began with record 7 knows what a turn before it left: %o', ({ log, known }) => {
+    const turned = { ...state(FIRST), turn: 7 };
+    expect(knowsNewest(turned, { name: SECOND, writer: OTHER, log }, [SECOND, FIRST])).toBe(known);
   });
 });

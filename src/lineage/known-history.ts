@@ -5,6 +5,8 @@ import type { LineageState } from './state-file.js';
 export interface WrittenBackup {
   readonly name: string;
   readonly writer: string;
+  /** The last record of the log when it was begun. */
+  readonly log: number;
 }
 
 /** Whether a backup is known by its name alone: the one known last, or one that was about to be written. */
@@ -22,6 +24,8 @@ export function isOwnBackup(state: Pick<LineageState, 'head' | 'committing'>, na
 export function knowsNewest(state: LineageState, newest: WrittenBackup, names: readonly string[]): boolean {
   // A crash between the commit of a backup and the state file leaves a backup of ours that is not the head.
   if (isOwnBackup(state, newest.name) || newest.writer === state.writer) return true;
+  // A process that was stopped past the end of its turn can complete a backup after its successor has begun.
+  if (state.turn !== undefined && newest.log > 0 && newest.log < state.turn) return true;
   if (state.head === null || names.includes(state.head)) return false;
   // The one known last is gone. Where it was newer than all that are left, what came after it was removed with it.
   const head = parseBackupName(state.head);

@@ -63,6 +63,11 @@ export class Lineage {
     await this.#save({ ...this.state, lineage: randomUUID(), lineageParent: this.state.saved, saved: null });
   }
 
+  /** Records the log record with which this turn began: what was written before it is of a turn before. */
+  async took(turn: number): Promise<void> {
+    await this.#save({ ...this.state, turn, log: turn });
+  }
+
   /** Notes the last record of the log. It is saved with the next backup; until then it is found again. */
   noteLog(log: number): void {
     this.#state = { ...this.state, log };

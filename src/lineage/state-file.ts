@@ -17,6 +17,8 @@ const stateSchema = z.strictObject({
   writer: z.uuid(),
   /** Last log record written; 0 while nothing is shipped continuously. */
   log: z.int().nonnegative(),
+  /** The log record with which the last turn of this history began; absent where nothing was ever shipped. */
+  turn: z.int().positive().optional(),
   /** The newest backup in the repository that this history takes into account: its own last one, or the one restored past. */
   head: z.string().nullable(),
   /**

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { RequestOptions } from '../object-store/object-store.js';
 import type { Log } from '../repository/log.js';
-import type { LogHead } from '../repository/log-record.js';
+import type { LogHead, LogRecord } from '../repository/log-record.js';
 
 /** Whose records these are. */
 export interface LogAuthor {
@@ -92,15 +92,31 @@ export class LogWriter {
     return head;
   }
 
+  /**
+   * Looks whether another writer has appended a record since the last one of this.
+   *
+   * @throws EiderError REPLICATION_FENCED, STORE_*
+   */
+  async requireTurn(): Promise<void> {
+    if (this.#doubtful !== undefined) return;
+    const next = this.#last + 1;
+    const there = await this.log.read(next);
+    if (there !== undefined) throw replaced(next, there);
+  }
+
   /** An earlier attempt may have gone through after all. */
   async #requireOwn(head: LogHead, options: RequestOptions): Promise<void> {
     const there = await this.log.read(head.number, options);
     if (there?.head.nonce === head.nonce) return;
-    const who = there?.head.kind === 'open' ? ` (host ${there.head.host})` : '';
-    throw new EiderError(
-      'REPLICATION_FENCED',
-      `Record ${head.number} of the log was written by another process${who}: this one has been replaced.`,
-      { details: { record: head.number, writer: there?.head.writer } },
-    );
+    throw replaced(head.number, there);
   }
+}
+
+function replaced(number: number, there: LogRecord | undefined): EiderError {
+  const who = there?.head.kind === 'open' ? ` (host ${there.head.host})` : '';
+  return new EiderError(
+    'REPLICATION_FENCED',
+    `Record ${number} of the log was written by another process${who}: this one has been replaced.`,
+    { details: { record: number, writer: there?.head.writer } },
+  );
 }

@@ -59,6 +59,7 @@ export class ReplicationService {
   ) {
     this.#state = backupRules.enabled && config.syncIntervalMs > 0 ? 'disconnected' : 'off';
     this.#durable = new DurableCommits(this.shipped, config.durableTimeoutMs, () => this.#lastError?.message);
+    backups.requireBeforeCommit(() => this.#requireTurn());
     backups.onCommitted((manifest) => this.#baseTaken(manifest));
     database.observe({
       ships: this.#state !== 'off',
@@ -122,6 +123,7 @@ export class ReplicationService {
         position: this.lineage.at(files.position()),
         host: hostname(),
       });
+      await this.lineage.took(this.#writer.last);
       this.#follow(files.header().iteration, resume.kind === 'continue' ? resume.from : 0);
       if (resume.kind === 'continue') this.#rest(resume.base, resume.from);
       else {
@@ -224,6 +226,13 @@ export class ReplicationService {
       if (writer.isInDoubt) this.#note(await writer.settle(optional(signal)));
       this.#note(await writer.append(writer.slot(), entry, undefined, optional(signal)));
     });
+  }
+
+  /** Looks whether another process has taken its turn: its records come behind the last one of this. */
+  async #requireTurn(): Promise<void> {
+    const writer = this.#writer;
+    if (writer === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return;
+    await this.#exclusively(() => this.#guarded(() => writer.requireTurn()));
   }
 
   /** A backup was committed: it is the base of its iteration, where that has none yet. */

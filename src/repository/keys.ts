@@ -32,6 +32,11 @@ export const logKey = (number: number): string => `${LOG_PREFIX}${String(number)
 /** What a record holds that is too large to be in it. Of one attempt alone, so that two writers never meet here. */
 export const logPayloadKey = (number: number, nonce: string, form: ObjectForm): string =>
   `${recordName(number, nonce)}${suffixOf(form)}`;
+/** The number of a record, of whose payload a key may be, too; undefined for other keys. */
+export function recordNumberOf(key: string): number | undefined {
+  const digits = /^log\/(\d{12})(?:-[^/]*)?$/.exec(key)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
 /** One attempt at a record. */
 export const recordName = (number: number, nonce: string): string => `${logKey(number)}-${nonce}`;
 export const noteKey = (name: string): string => `${NOTES_PREFIX}${name}.json`;

@@ -91,6 +91,7 @@ describe('the plan of a restore', () => {
       bytesNeeded: 264 * MIB,
       bytesFree: facts.bytesFree,
       estimatedSeconds: 5,
+      point: null,
     });
   });
 

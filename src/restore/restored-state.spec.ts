@@ -72,7 +72,10 @@ describe('the state of a restored database', () => {
     ['a file by hand', byHand],
   ])('of %s takes what the repository holds into account: a start does not restore it again', (_, found) => {
     expect(
-      knowsNewest(stateAfterRestore(found, file, NEWEST), { name: NEWEST, writer: manifest.writer }, [NEWEST, OLDER]),
+      knowsNewest(stateAfterRestore(found, file, NEWEST), { name: NEWEST, writer: manifest.writer, log: 0 }, [
+        NEWEST,
+        OLDER,
+      ]),
     ).toBe(true);
   });
 });

@@ -33,13 +33,21 @@ const local = (
   ...changes,
 });
 const remote = (
-  changes: { lineage?: string; writer?: string; names?: string[]; name?: string; shipped?: FilePosition } = {},
+  changes: {
+    lineage?: string;
+    writer?: string;
+    names?: string[];
+    name?: string;
+    shipped?: FilePosition;
+    log?: number;
+  } = {},
 ): RemoteFacts => ({
   kind: 'backups',
   newest: {
     name: changes.name ?? NEWEST,
     position: { ...at(5), lineage: changes.lineage ?? base.lineage },
     writer: changes.writer ?? OTHER_WRITER,
+    log: changes.log ?? 0,
     identifier: ID,
     shipped: changes.shipped ?? at(5),
   },

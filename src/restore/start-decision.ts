@@ -21,7 +21,7 @@ export type LocalFacts =
     };
 
 /** What a backup tells the decision. */
-export type NewestBackup = Pick<Manifest, 'name' | 'position' | 'writer'> & {
+export type NewestBackup = Pick<Manifest, 'name' | 'position' | 'writer' | 'log'> & {
   readonly identifier: string;
   /** The last commit in the log behind it; its own position where there is none. */
   readonly shipped: FilePosition;

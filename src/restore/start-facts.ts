@@ -51,8 +51,8 @@ export async function lookRemote(repository: Repository): Promise<RemoteFindings
 }
 
 function backupFacts(newest: Manifest, shipped: FilePosition, names: readonly string[]): RemoteFacts {
-  const { name, position, writer, database } = newest;
-  return { kind: 'backups', newest: { name, position, writer, identifier: database.identifier, shipped }, names };
+  const { name, position, writer, log, database } = newest;
+  return { kind: 'backups', newest: { name, position, writer, log, identifier: database.identifier, shipped }, names };
 }
 
 /** The last commit of the newest backup's lineage that is in the log behind it; its own where there is none. */

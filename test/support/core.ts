@@ -129,7 +129,7 @@ export class TestCore {
     );
     this.backups = new BackupService(backupRules, this.database, this.repository, this.lineage, clock, this.pool);
     this.catalog = new BackupCatalog(this.repository);
-    this.retention = new RetentionService(backupRules, this.repository, clock);
+    this.retention = new RetentionService(backupRules, replicationRules, this.repository, clock);
     this.verify = new VerifyService(this.repository, this.pool);
     this.restores = new RestoreService(databaseRules, restoreRules, this.repository, clock, this.pool, this.database);
     const verdicts = new Verdicts(this.repository, clock);
