@@ -151,7 +151,7 @@ export class DatabaseDescriptors {
       return { iteration, offset: 0, commits: 0 };
     }
     if (!this.#stillCommitted(log, size)) Object.assign(log, { lastCommit: 0, commits: 0 });
-    const { lastCommit, commits } = walkWal(read, log.lastCommit || header.end, size);
+    const { lastCommit, commits } = walkWal(read, log.lastCommit || header.end, size, true);
     log.lastCommit = lastCommit || log.lastCommit;
     log.commits += commits;
     return { iteration, offset: log.lastCommit, commits: log.commits };

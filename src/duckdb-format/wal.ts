@@ -94,6 +94,8 @@ export type ReadAt = (position: number, length: number) => Buffer;
 export interface WalkResult {
   /** Just after the last commit marker; 0 where there is none. */
   readonly lastCommit: number;
+  /** Just after the commit before that one; 0 where the walk passed none. */
+  readonly commitBefore: number;
   /** Commits that the walk passed. */
   readonly commits: number;
   /** Whether one of these commits points at row groups that lie in the database file. */
@@ -108,10 +110,13 @@ export interface WalkResult {
  *
  * @param from - the end of the header, or the end of a commit marker
  * @param size - bytes of the log to look at
+ * @param beforeCheckpoint - ends at the entry that a checkpoint under way writes, which is no commit: DuckDB takes it back
+ *   when the checkpoint fails
  */
-export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
+export function walkWal(read: ReadAt, from: number, size: number, beforeCheckpoint = false): WalkResult {
   const reader = new WindowReader(read, size);
   let lastCommit = 0;
+  let commitBefore = 0;
   let commits = 0;
   let rowGroups = false;
   let uncommittedRowGroups = false;
@@ -122,16 +127,18 @@ export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
     if (length > BigInt(size - at - FRAME_HEAD)) break;
     const end = at + FRAME_HEAD + Number(length);
     const type = head[FRAME_HEAD + 2];
+    if (beforeCheckpoint && type === WAL_ENTRY.checkpoint) break;
     uncommittedRowGroups ||= type === WAL_ENTRY.rowGroupData;
     if (type === WAL_ENTRY.flush) {
       if (!reader.bytes(at, COMMIT_MARKER.length).equals(COMMIT_MARKER)) break;
+      commitBefore = lastCommit;
       lastCommit = end;
       commits++;
       rowGroups ||= uncommittedRowGroups;
     }
     at = end;
   }
-  return { lastCommit, commits, rowGroups };
+  return { lastCommit, commitBefore, commits, rowGroups };
 }
 
 /** The checksum and the payload of a commit marker: what is left of it when its length is damaged. */
