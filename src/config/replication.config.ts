@@ -2,6 +2,12 @@ import type { ConfigType } from '@nestjs/config';
 import { concern } from './concern.js';
 import { whole } from './variable.js';
 
+/**
+ * From this size on the log is folded although the store does not answer, bytes: points in between can then not be restored,
+ * while the database itself is in the next backup.
+ */
+const MOST_UNSHIPPED = 256 * 1024 * 1024;
+
 /** How commits are shipped between backups. */
 export const replicationConcern = concern(
   'replication',
@@ -23,6 +29,7 @@ export const replicationConcern = concern(
   (env) => ({
     syncIntervalMs: env.R2_WAL_SYNC_INTERVAL_MS,
     durableTimeoutMs: env.DURABLE_TIMEOUT_MS,
+    mostUnshippedBytes: MOST_UNSHIPPED,
     windowMs: env.PITR_WINDOW_HOURS * 3_600_000,
   }),
 );

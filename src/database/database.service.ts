@@ -37,8 +37,8 @@ export interface DatabaseObserver extends FoldObserver {
   opened(): void;
   /** Resolves when everything up to a position is in the store. Throws COMMIT_NOT_DURABLE, REPLICATION_FENCED. */
   reached(position: FilePosition, signal?: AbortSignal): Promise<void>;
-  /** It is about to be closed: nothing may be read from its files any more. */
-  closing(): void;
+  /** It is about to be closed: when this resolves nothing is read from its files any more. */
+  closing(): Promise<void>;
 }
 
 /** How long queries may take to end once they were interrupted, ms. */
@@ -127,7 +127,7 @@ export class DatabaseService {
       }
       this.#engine = undefined;
       await this.#checkpoints?.close();
-      this.#observer?.closing();
+      await this.#observer?.closing();
       this.#pool?.close();
       await engine.close();
     });

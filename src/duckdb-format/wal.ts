@@ -96,6 +96,8 @@ export interface WalkResult {
   readonly lastCommit: number;
   /** The same, or just after the record of a checkpoint that follows it; 0 where there is neither. */
   readonly lastMarker: number;
+  /** Just after the commit before that one; 0 where the walk passed none. */
+  readonly commitBefore: number;
   /** Commits that the walk passed. */
   readonly commits: number;
   /** Whether one of these commits points at row groups that lie in the database file. */
@@ -118,6 +120,7 @@ export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
   const reader = new WindowReader(read, size);
   let lastCommit = 0;
   let lastMarker = 0;
+  let commitBefore = 0;
   let commits = 0;
   let rowGroups = false;
   let uncommittedRowGroups = false;
@@ -135,6 +138,7 @@ export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
       if (!reader.bytes(at, COMMIT_MARKER.length).equals(COMMIT_MARKER)) break;
       lastMarker = end;
       if (!isCheckpoint) {
+        commitBefore = lastCommit;
         lastCommit = end;
         commits++;
         rowGroups ||= uncommittedRowGroups;
@@ -143,7 +147,7 @@ export function walkWal(read: ReadAt, from: number, size: number): WalkResult {
     }
     at = end;
   }
-  return { lastCommit, lastMarker, commits, rowGroups };
+  return { lastCommit, lastMarker, commitBefore, commits, rowGroups };
 }
 
 /** The checksum and the payload of a commit marker: what is left of it when its length is damaged. */

@@ -44,6 +44,16 @@ export class IterationShipper {
     return this.#tail.position;
   }
 
+  /** Just after the last commit but one. */
+  get commitBefore(): number {
+    return this.#tail.commitBefore;
+  }
+
+  /** Whether the log is read: what was committed before it is replaced is then seen all the same. */
+  get isFollowing(): boolean {
+    return this.#tail.descriptor !== undefined;
+  }
+
   /** Bytes that were seen and are not in the store, and since when in ms since 1970. */
   get waiting(): { readonly bytes: number; readonly since: number | undefined } {
     const { from, to, marks } = this.#underWay ?? { from: 0, to: 0, marks: [] };
@@ -65,7 +75,7 @@ export class IterationShipper {
   }
 
   /**
-   * Ships what was seen, as one record.
+   * Ships what was seen, as one record; where it is too much for one, the first part.
    *
    * @returns the record; undefined where there was nothing to ship
    * @throws EiderError REPLICATION_FENCED, STORE_*: what was seen waits, or is in doubt with the writer
@@ -75,7 +85,7 @@ export class IterationShipper {
     if (seen === undefined) return undefined;
     this.#underWay = seen;
     try {
-      return await this.#append(writer, seen, signal);
+      return await this.#tail.reading(() => this.#append(writer, seen, signal));
     } catch (error) {
       // A record in doubt keeps its commits until it is settled.
       if (!writer.isInDoubt) {
@@ -133,6 +143,8 @@ export class IterationShipper {
 
   /** After a checkpoint that was not waited for, blocks may hold something else than the commits point at. */
   #verifyUnchanged(): void {
+    if (!this.#tail.isIntact())
+      throw new EiderError('BACKUP_IMAGE_CHANGED', 'A commit was taken back while it was shipped.');
     if (this.parts.files.header().iteration === this.iteration) return;
     throw new EiderError('BACKUP_IMAGE_CHANGED', 'The log was folded while it was shipped.');
   }

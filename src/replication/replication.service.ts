@@ -10,6 +10,7 @@ import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { Lineage } from '../lineage/lineage.js';
 import type { LogHead } from '../repository/log-record.js';
 import type { Manifest } from '../repository/manifest.js';
+import type { Position } from '../repository/position.js';
 import { Repository } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
@@ -19,12 +20,6 @@ import { LogWriter } from './log-writer.js';
 import type { ReplicationState, ReplicationStatus } from './replication-status.js';
 import { findResumePoint } from './resume-point.js';
 import { ShippedPosition } from './shipped-position.js';
-
-/**
- * From this size on the log is folded although the store does not answer, bytes: points in between can then not be restored,
- * while the database itself is in the next backup.
- */
-const MOST_UNSHIPPED = 256 * 1024 * 1024;
 
 /** How long writes wait for what is shipped before a checkpoint, ms: it is put off where the store does not answer. */
 const FOLD_MS = 2_000;
@@ -46,10 +41,14 @@ export class ReplicationService {
   #lastError: ReplicationStatus['lastError'] = null;
   /** Why commits before the next base may be in no record. */
   #gap: string | null = null;
+  /** Commits behind this were taken back by DuckDB, and records may hold them: the next base tells so. */
+  #takenBack: Position | null = null;
+  /** Ends what is under way when the database is closed. */
+  #life = new AbortController();
 
   constructor(
     @Inject(backupConfig.KEY) private readonly backupRules: BackupConfig,
-    @Inject(replicationConfig.KEY) config: ReplicationConfig,
+    @Inject(replicationConfig.KEY) private readonly config: ReplicationConfig,
     private readonly database: DatabaseService,
     private readonly backups: BackupService,
     private readonly repository: Repository,
@@ -65,7 +64,7 @@ export class ReplicationService {
       ships: this.#state !== 'off',
       reached: (position, signal) => this.#durable.reached(position, signal),
       opened: () => this.#opened(),
-      closing: () => this.abandon(),
+      closing: () => this.#closing(),
       prepareFold: (when) => this.#prepareFold(when),
       folded: () => this.#folded(),
     });
@@ -105,12 +104,13 @@ export class ReplicationService {
     if (this.#state !== 'disconnected' || !this.lineage.isKnown || this.lineage.state.fork) return;
     await this.#exclusively(async () => {
       if (this.#state !== 'disconnected') return;
-      await this.backups.mayShip();
+      const { signal } = this.#life;
+      await abortable(this.backups.mayShip(), signal);
       const { files } = this.database;
-      const listing = await this.repository.list();
-      const newest = await this.repository.newest(listing.backups);
-      const last = await this.repository.log.last(Math.max(this.lineage.state.log, newest?.log ?? 0));
-      const resume = await findResumePoint(files, this.lineage.state, this.repository, last);
+      const listing = await abortable(this.repository.list(), signal);
+      const newest = await abortable(this.repository.newest(listing.backups), signal);
+      const last = await this.repository.log.last(Math.max(this.lineage.state.log, newest?.log ?? 0), { signal });
+      const resume = await abortable(findResumePoint(files, this.lineage.state, this.repository, last), signal);
       if (resume.kind === 'diverged') {
         this.#logger.warn(`a new lineage begins: ${resume.why}`);
         await this.lineage.renew();
@@ -140,8 +140,8 @@ export class ReplicationService {
     const shipper = this.#shipper;
     if (shipper === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return;
     const finding = shipper.look(this.clock.now().getTime());
-    if (finding === 'taken-back') this.#interrupt('a commit was taken back by DuckDB after it was seen');
-    if (finding === 'replaced') this.#interrupt('the log was folded by a checkpoint that Eider did not make');
+    if (finding === 'taken-back') this.#takeBack(shipper);
+    if (finding === 'replaced') this.#replaced(shipper);
   }
 
   /**
@@ -171,8 +171,16 @@ export class ReplicationService {
     this.#shipper?.close();
     this.#shipper = undefined;
     this.#writer = undefined;
+    this.#takenBack = null;
     this.shipped.fail(new EiderError('DATABASE_CLOSED', 'The database is being closed.'));
     if (this.#state !== 'off') this.#state = 'stopped';
+  }
+
+  /** Ends what is under way and waits for it: a descriptor that is closed can at once be that of another file. */
+  async #closing(): Promise<void> {
+    this.#life.abort(new EiderError('DATABASE_CLOSED', 'The database is being closed.'));
+    await this.#turn;
+    this.abandon();
   }
 
   /** Called when somebody waits for a commit to be shipped: now rather than at the next interval. */
@@ -189,6 +197,7 @@ export class ReplicationService {
   /** `connect` takes a turn for it. */
   #opened(): void {
     this.shipped.reset();
+    this.#life = new AbortController();
     // Whoever opens another database here has taken note of what is in the store.
     this.database.resumeWrites(FENCED);
     if (this.#state !== 'off') this.#state = 'disconnected';
@@ -197,10 +206,15 @@ export class ReplicationService {
   async #ship(signal?: AbortSignal): Promise<void> {
     const [shipper, writer] = [this.#shipper, this.#writer];
     if (this.#state !== 'shipping' || shipper === undefined || writer === undefined) return;
+    const life = this.#while(signal);
     try {
       await this.#guarded(async () => {
-        if (writer.isInDoubt) this.#note(await writer.settle(optional(signal)));
-        this.#note(await shipper.ship(writer, signal));
+        if (writer.isInDoubt) this.#note(await writer.settle({ signal: life }));
+        // One record has its bounds. While it is on its way another iteration may begin.
+        for (let head: LogHead | undefined; shipper === this.#shipper; this.#note(head)) {
+          head = await shipper.ship(writer, life);
+          if (head === undefined) break;
+        }
       });
       this.#lastError = null;
     } catch (error) {
@@ -222,9 +236,10 @@ export class ReplicationService {
   async #append(entry: Parameters<LogWriter['append']>[1], signal?: AbortSignal): Promise<void> {
     const writer = this.#writer;
     if (writer === undefined) return;
+    const options = { signal: this.#while(signal) };
     await this.#guarded(async () => {
-      if (writer.isInDoubt) this.#note(await writer.settle(optional(signal)));
-      this.#note(await writer.append(writer.slot(), entry, undefined, optional(signal)));
+      if (writer.isInDoubt) this.#note(await writer.settle(options));
+      this.#note(await writer.append(writer.slot(), entry, undefined, options));
     });
   }
 
@@ -235,21 +250,32 @@ export class ReplicationService {
     await this.#exclusively(() => this.#guarded(() => writer.requireTurn()));
   }
 
+  /** Ended by the database being closed, too. */
+  #while(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#life.signal : AbortSignal.any([this.#life.signal, signal]);
+  }
+
   /** A backup was committed: it is the base of its iteration, where that has none yet. */
   async #baseTaken(manifest: Manifest): Promise<void> {
     if (this.#state !== 'awaiting-base' && this.#state !== 'shipping') return;
-    const { iteration, offset } = manifest.position;
-    this.shipped.advance({ iteration, offset });
-    if (this.#state === 'awaiting-base' && iteration === this.#shipper?.iteration) this.#rest(manifest, 0);
     try {
-      await this.#exclusively(() =>
-        this.#append({ kind: 'backup', backup: manifest.name, position: manifest.position, gap: this.#gap }),
-      );
-      this.#gap = null;
+      await this.#exclusively(() => this.#appendBackup(manifest));
     } catch (error) {
       this.noteFailure(error);
       this.#logger.warn(`the log does not tell of ${manifest.name}: ${messageOf(error)}`);
     }
+    const { iteration, offset } = manifest.position;
+    if (iteration !== this.#shipper?.iteration) return;
+    // Only now: whoever believes that a commit is in the store relies on what this record says of those before.
+    this.shipped.advance({ iteration, offset });
+    if (this.state === 'awaiting-base') this.#rest(manifest, 0);
+  }
+
+  async #appendBackup({ name, position }: Manifest): Promise<void> {
+    const [gap, takenBack] = [this.#gap, this.#takenBack];
+    await this.#append({ kind: 'backup', backup: name, position, gap, takenBack });
+    this.#gap = null;
+    this.#takenBack = null;
   }
 
   /** Ships commits of this iteration from now on. */
@@ -266,10 +292,10 @@ export class ReplicationService {
    * @returns false where the checkpoint has to wait
    */
   async #prepareFold(when: 'beforehand' | 'now'): Promise<boolean> {
-    const isTooLong = (this.database.files.wal()?.size ?? 0) > MOST_UNSHIPPED;
+    const isTooLong = (this.database.files.wal()?.size ?? 0) > this.config.mostUnshippedBytes;
     if (this.#state === 'disconnected') return isTooLong;
-    if (this.#state !== 'shipping') return true;
     this.look();
+    if (this.state !== 'shipping') return true;
     const signal = AbortSignal.timeout(FOLD_MS);
     try {
       // Also where a record before is on its way to a store that does not answer.
@@ -301,9 +327,27 @@ export class ReplicationService {
     if (this.#state === 'shipping') this.#state = 'awaiting-base';
   }
 
-  #interrupt(why: string): void {
-    this.#logger.warn(`${why}: a new base is taken`);
-    this.#gap = why;
+  /** The log is shipped from its beginning again, resting on a new base: nothing is missing then. */
+  #takeBack(shipper: IterationShipper): void {
+    this.#logger.warn('a commit was taken back by DuckDB after it was seen: a new base is taken');
+    this.#takenBack ??= this.lineage.at({ iteration: shipper.iteration, offset: shipper.commitBefore });
+    // The next commits stand where it stood: none of them is in the store yet.
+    this.shipped.reset();
+    this.#beginAgain();
+  }
+
+  /** Everything that was in the log has been seen, so a checkpoint of ours that is just ending leaves nothing behind. */
+  #replaced(shipper: IterationShipper): void {
+    const wasSeen = this.#state === 'shipping' && shipper.isFollowing;
+    if (!wasSeen || shipper.waiting.bytes > 0) {
+      const why = 'the log was folded by a checkpoint that Eider did not make';
+      this.#logger.warn(`${why}: a new base is taken`);
+      this.#gap ??= why;
+    }
+    this.#beginAgain();
+  }
+
+  #beginAgain(): void {
     this.#follow(this.database.files.header().iteration, 0);
     this.#state = 'awaiting-base';
   }
@@ -340,8 +384,4 @@ export class ReplicationService {
     await this.database.writeGate.close(FENCED);
     await this.lineage.fork();
   }
-}
-
-function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseDescriptors } from '../database/database-descriptors.js';
 import { reading } from '../database/inspect.js';
+import { comparePositions } from '../duckdb-format/file-position.js';
 import type { Lineage } from '../lineage/lineage.js';
 import type { Log } from '../repository/log.js';
 import type { LogHead, WalRecordHead } from '../repository/log-record.js';
@@ -34,7 +35,7 @@ export async function findResumePoint(
   last: number,
 ): Promise<ResumePoint> {
   const local = files.position();
-  const shipped = await lastWalRecord(repository.log, last, lineage.lineage);
+  const { shipped, isClosed } = await lastRecords(repository.log, last, lineage.lineage);
   if (shipped !== undefined) {
     if (shipped.iteration > local.iteration || (shipped.iteration === local.iteration && shipped.to > local.offset)) {
       return { kind: 'diverged', why: `record ${shipped.number} is ahead of the local database` };
@@ -43,19 +44,33 @@ export async function findResumePoint(
       return { kind: 'diverged', why: `the local log is not the one of record ${shipped.number}` };
     }
   }
-  const { base, isKnown } = await baseOf(repository, lineage.lineage, local.iteration);
-  if (base === undefined) return { kind: 'base', isKnown };
-  return { kind: 'continue', base, from: shipped?.iteration === local.iteration ? shipped.to : 0 };
+  const { bases, isKnown } = await basesOf(repository, lineage.lineage, local.iteration);
+  if (shipped?.iteration === local.iteration) {
+    // What follows a record rests on the same backup, or could not be joined to it.
+    const base = bases.find(({ name }) => name === shipped.base);
+    return base === undefined ? { kind: 'base', isKnown } : { kind: 'continue', base, from: shipped.to };
+  }
+  const base = bases.at(-1);
+  if (base !== undefined) return { kind: 'continue', base, from: 0 };
+  // A clean stop has shipped everything, and folded the log after that.
+  const isSaved = lineage.saved !== null && comparePositions(lineage.saved, local) === 0;
+  return { kind: 'base', isKnown: isKnown && !(isClosed && isSaved) };
 }
 
-/** The last record of commits of a lineage. */
-async function lastWalRecord(log: Log, last: number, lineage: string): Promise<WalRecordHead | undefined> {
+/** The last record of commits of a lineage, and whether its last writer closed its turn. */
+async function lastRecords(
+  log: Log,
+  last: number,
+  lineage: string,
+): Promise<{ shipped: WalRecordHead | undefined; isClosed: boolean }> {
+  let isClosed = false;
   for (let number = last; number > Math.max(0, last - LOOK_BACK); number--) {
     const head: LogHead | undefined = (await log.read(number))?.head;
-    if (head === undefined || head.lineage !== lineage) return undefined;
-    if (head.kind === 'wal') return head;
+    if (head === undefined || head.lineage !== lineage) break;
+    if (head.kind === 'wal') return { shipped: head, isClosed };
+    if (number === last) isClosed = head.kind === 'close';
   }
-  return undefined;
+  return { shipped: undefined, isClosed };
 }
 
 /** Whether the local log has the bytes that a record says it shipped. */
@@ -68,14 +83,14 @@ function holdsSame(files: DatabaseDescriptors, { from, to, wal }: WalRecordHead)
   return hash.digest('hex') === wal.sha256;
 }
 
-/** The oldest backup of an iteration: blocks that the log points at are told against it. */
-async function baseOf(
+/** The backups of an iteration, newest first, and whether the store knows the lineage. */
+async function basesOf(
   repository: Repository,
   lineage: string,
   iteration: number,
-): Promise<{ base: Manifest | undefined; isKnown: boolean }> {
+): Promise<{ bases: readonly Manifest[]; isKnown: boolean }> {
   const { backups } = await repository.list();
-  let base: Manifest | undefined;
+  const bases: Manifest[] = [];
   let isKnown = false;
   for (const { name } of backups) {
     const manifest = await repository.manifest(name);
@@ -83,7 +98,7 @@ async function baseOf(
     if (fork || position.lineage !== lineage || position.iteration > iteration) continue;
     isKnown = true;
     if (position.iteration < iteration) break;
-    base = manifest;
+    bases.push(manifest);
   }
-  return { base, isKnown };
+  return { bases, isKnown };
 }

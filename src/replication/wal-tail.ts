@@ -7,6 +7,9 @@ import type { CommitMark } from '../repository/log-record.js';
 /** Bytes before the last commit seen that are looked at again: DuckDB cuts off a commit whose fsync failed. */
 const TAIL_BYTES = 4096;
 
+/** Marks that one record has at most: the head of a record is read as a whole. */
+const MOST_MARKS = 10_000;
+
 /** Commits of one iteration that were seen and not taken yet. */
 export interface SeenCommits {
   /** First byte, and the byte just after the last commit marker. */
@@ -27,13 +30,24 @@ export type TailFinding =
   /** A checkpoint has replaced the log; what was in it is still read through the held descriptor. */
   | 'replaced';
 
+/** What one look found. */
+interface Sighting {
+  readonly commits: number;
+  readonly rowGroups: boolean;
+  readonly mark: CommitMark;
+}
+
 /** Follows the write-ahead log of one iteration from commit to commit. */
 export class WalTail {
   #log: HeldWal | undefined;
   #size = 0;
+  #modified = 0n;
   #to: number;
+  #commitBefore: number;
   #tail: Buffer = Buffer.alloc(0);
-  #pending: { commits: number; rowGroups: boolean; marks: CommitMark[] } = { commits: 0, rowGroups: false, marks: [] };
+  #pending: Sighting[] = [];
+  #readers = 0;
+  #closed = false;
 
   /**
    * @param iteration - DuckDB's checkpoint counter that the log continues
@@ -43,8 +57,10 @@ export class WalTail {
     private readonly files: DatabaseDescriptors,
     readonly iteration: number,
     private from: number,
+    private readonly mostMarks = MOST_MARKS,
   ) {
     this.#to = from;
+    this.#commitBefore = from;
   }
 
   /** Just after the last commit seen. */
@@ -59,7 +75,12 @@ export class WalTail {
 
   /** When the oldest commit that was not taken was seen, ms since 1970. */
   get waitingSince(): number | undefined {
-    return this.#pending.marks[0]?.[1];
+    return this.#pending[0]?.mark[1];
+  }
+
+  /** Just after the last commit but one: only the last one can be taken back, since DuckDB writes one after the other. */
+  get commitBefore(): number {
+    return this.#commitBefore;
   }
 
   /** For reading what was seen; undefined before the first commit. */
@@ -75,42 +96,77 @@ export class WalTail {
   look(now: number): TailFinding {
     const live = this.files.wal();
     if (this.#log === undefined) {
-      if (live === undefined) return this.#to > 0 ? 'replaced' : 'idle';
-      if (!this.#adopt()) return this.files.header().iteration === this.iteration ? 'idle' : 'replaced';
+      // Commits and a checkpoint can come between two looks: then only the header tells.
+      if (live === undefined && this.#to > 0) return 'replaced';
+      if (live === undefined || !this.#adopt()) {
+        return this.files.header().iteration === this.iteration ? 'idle' : 'replaced';
+      }
     }
     const log = this.#log;
     if (log === undefined) return 'idle';
     // What was committed before the checkpoint is still to be seen through the descriptor.
     const replaced = live?.inode !== log.inode;
-    const { size } = fstatSync(log.descriptor);
-    if (size === this.#size && !replaced) return 'idle';
-    if (!this.#stillThere(log.descriptor, size)) return 'taken-back';
-    const grown = this.#advance(log.descriptor, size, now);
+    const { size, mtimeNs } = fstatSync(log.descriptor, { bigint: true });
+    // A commit that was taken back and the one written in its place can have the same size.
+    if (Number(size) === this.#size && mtimeNs === this.#modified && !replaced) return 'idle';
+    this.#modified = mtimeNs;
+    if (!this.#stillThere(log.descriptor, Number(size))) return 'taken-back';
+    const grown = this.#advance(log.descriptor, Number(size), now);
     if (replaced) return 'replaced';
     return grown ? 'grown' : 'idle';
   }
 
-  /** Hands over what was seen; undefined where there is nothing. */
+  /** Hands over what was seen, as much as one record can hold; undefined where there is nothing. */
   take(): SeenCommits | undefined {
-    if (this.#to === this.from) return undefined;
-    const seen = { from: this.from, to: this.#to, ...this.#pending };
-    this.from = this.#to;
-    this.#pending = { commits: 0, rowGroups: false, marks: [] };
+    const taken = this.#pending.splice(0, this.mostMarks);
+    const to = taken.at(-1)?.mark[0];
+    if (to === undefined) return undefined;
+    const seen = {
+      from: this.from,
+      to,
+      commits: taken.reduce((sum, { commits }) => sum + commits, 0),
+      rowGroups: taken.some(({ rowGroups }) => rowGroups),
+      marks: taken.map(({ mark }) => mark),
+    };
+    this.from = to;
     return seen;
   }
 
   /** Takes back what could not be shipped. */
-  putBack(seen: SeenCommits): void {
-    this.from = seen.from;
-    this.#pending = {
-      commits: seen.commits + this.#pending.commits,
-      rowGroups: seen.rowGroups || this.#pending.rowGroups,
-      marks: [...seen.marks, ...this.#pending.marks],
-    };
+  putBack({ from, commits, rowGroups, marks }: SeenCommits): void {
+    this.from = from;
+    const rest = marks.map((mark, index): Sighting => ({ commits: index === 0 ? commits : 0, rowGroups, mark }));
+    this.#pending = [...rest, ...this.#pending];
   }
 
-  /** Lets go of the log. */
+  /** Whether everything seen so far is still in the log. */
+  isIntact(): boolean {
+    const log = this.#log;
+    return log !== undefined && this.#stillThere(log.descriptor, fstatSync(log.descriptor).size);
+  }
+
+  /**
+   * Keeps the log readable while it is read, even if the tail is closed meanwhile: a descriptor that is closed can at once
+   * be that of another file.
+   */
+  async reading<T>(work: () => Promise<T>): Promise<T> {
+    this.#readers++;
+    try {
+      return await work();
+    } finally {
+      this.#readers--;
+      this.#letGo();
+    }
+  }
+
+  /** Lets go of the log, when nobody reads it any more. */
   close(): void {
+    this.#closed = true;
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    if (!this.#closed || this.#readers > 0) return;
     this.#log?.release();
     this.#log = undefined;
   }
@@ -136,14 +192,13 @@ export class WalTail {
   #advance(descriptor: number, size: number, now: number): boolean {
     const read = reading(descriptor);
     const start = this.#to || (parseWalHeader(read(0, WAL_HEADER_MOST))?.end ?? 0);
-    const { lastCommit, commits, rowGroups } = walkWal(read, start, size);
+    const { lastCommit, commitBefore, commits, rowGroups } = walkWal(read, start, size);
     this.#size = size;
     if (lastCommit === 0) return false;
+    this.#commitBefore = commitBefore || this.#to;
     this.#to = lastCommit;
     this.#tail = this.#read(descriptor, lastCommit);
-    this.#pending.commits += commits;
-    this.#pending.rowGroups ||= rowGroups;
-    this.#pending.marks.push([lastCommit, now]);
+    this.#pending.push({ commits, rowGroups, mark: [lastCommit, now] });
     return true;
   }
 

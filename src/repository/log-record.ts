@@ -44,6 +44,8 @@ const backupSchema = z.strictObject({
   position: positionSchema,
   /** Why commits before it may be in no record; null where every one is. */
   gap: z.string().nullable(),
+  /** DuckDB took back the commits behind this position, and records before this one may hold them; null where none were. */
+  takenBack: positionSchema.nullable(),
 });
 
 /** A block of the database file that the log points at. */

@@ -1,7 +1,7 @@
 import { inOrder } from '../block-pool/in-order.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import type { ObjectStore, RequestOptions } from '../object-store/object-store.js';
-import { logKey } from './keys.js';
+import { LOG_PREFIX, logKey, logNumber } from './keys.js';
 import { decodeLogRecord, encodeLogRecord, type LogHead, type LogRecord } from './log-record.js';
 
 /** Records that are read ahead: at 50 ms each, 1,800 of them take 6 s. */
@@ -36,9 +36,10 @@ export class Log {
   }
 
   /**
-   * The number of the last record, found by HEAD requests: doubling steps, then bisection.
+   * The number of the last record, found by HEAD requests: doubling steps, then bisection. A record that is missing can
+   * end that too early, so what comes after is listed.
    *
-   * @param known - a record that is or was there; 0 where none is known. What follows it has no gap
+   * @param known - a record that is or was there; 0 where none is known
    */
   async last(known: number, options: RequestOptions = {}): Promise<number> {
     let there = known;
@@ -52,6 +53,9 @@ export class Log {
       const middle = there + Math.floor((missing - there) / 2);
       if (await this.#has(middle, options)) there = middle;
       else missing = middle;
+    }
+    for await (const { key } of this.store.list(LOG_PREFIX, { ...options, after: logKey(there) })) {
+      there = logNumber(key) ?? there;
     }
     return there;
   }

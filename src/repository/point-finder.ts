@@ -1,9 +1,17 @@
 import { EiderError, isEiderError } from '../errors/eider-error.js';
+import { contains, gapAt, type Mark, markAt, marksBehind, positionOf } from './commit-marks.js';
 import type { LogHead, LogRecord } from './log-record.js';
 import type { Manifest } from './manifest.js';
+import {
+  isSameIteration,
+  type PlannedRestore,
+  planPoint,
+  type PointTarget,
+  type RestorePoint,
+  unreachable,
+} from './point-in-time.js';
 import type { Position } from './position.js';
 import type { Repository } from './repository.js';
-import { findMark, type Mark, planPoint, type PointTarget, type RestorePoint } from './point-in-time.js';
 
 /** Bytes of payloads that are kept in memory. */
 const MOST_KEPT = 64 * 1024 * 1024;
@@ -22,20 +30,63 @@ export class PointFinder {
     const start = startOf(manifests, target);
     const payloads = new KeptPayloads();
     const heads = await this.#heads(start, target, payloads, signal);
-    const mark = findMark(heads, target);
-    // Commits that were shipped together after a crash have one mark, and each can be restored by its position all the same.
+    const { records, ...plan } = await this.#plan(manifests, start, heads, target, payloads, signal);
+    return { ...plan, records, payloads: payloads.of(records) };
+  }
+
+  async #plan(
+    manifests: readonly Manifest[],
+    start: Manifest,
+    heads: readonly LogHead[],
+    target: PointTarget,
+    payloads: KeptPayloads,
+    signal: AbortSignal | undefined,
+  ): Promise<PlannedRestore> {
+    const planned = async (mark: Mark): Promise<PlannedRestore> => {
+      const before = await this.#headsBefore(manifests, start, mark, payloads, signal);
+      return planPoint(manifests, [...before, ...heads], mark, 'latest' in target);
+    };
     if ('position' in target) {
-      const plan = planPoint(manifests, heads, target.position, timeOf(mark, target.position), false);
-      return { ...plan, payloads: payloads.of(plan.records) };
+      const mark = markAt(heads, target.position);
+      if (mark === 'taken-back') throw unreachable('DuckDB took this commit back, which was never acknowledged');
+      return mark === undefined ? withoutRecords(manifests, target.position) : planned(mark);
     }
-    if (mark === undefined) return this.#ownPoint(start, target);
-    const { record, offset } = mark;
-    const position: Position = { lineage: record.lineage, iteration: record.iteration, offset };
-    // A point can be a backup's own, later than every mark before it.
-    const own = startOf(manifests, { position });
-    const before = own.log < start.log ? await this.#range(own.log + 1, start.log, payloads, signal) : [];
-    const plan = planPoint(manifests, [...before, ...heads], position, mark.time, 'latest' in target);
-    return { ...plan, payloads: payloads.of(plan.records) };
+    const at = 'at' in target ? target.at.getTime() : Infinity;
+    if (Number.isFinite(at) && Date.parse(start.createdAt) > at) {
+      const asked = new Date(at).toISOString();
+      throw new EiderError(
+        'RESTORE_POINT_UNREACHABLE',
+        `Nothing is known of ${asked}: the oldest backup is of ${start.createdAt}.`,
+      );
+    }
+    const mark = marksBehind(heads, start.position).findLast(({ time }) => time <= at);
+    // What is known to be the state of that very moment is no gap.
+    const isKnown = at <= Math.max(mark?.time ?? 0, Date.parse(start.createdAt));
+    const gap = isKnown ? undefined : gapAt(heads, start, at);
+    if (gap !== undefined) throw unreachable(`it lies in a gap, in which commits are in no record (${gap})`);
+    if (mark === undefined) return ownPoint(start, 'latest' in target);
+    return planned(mark);
+  }
+
+  /** The records from the one behind the base on: a later backup of the same iteration may have been found first. */
+  async #headsBefore(
+    manifests: readonly Manifest[],
+    start: Manifest,
+    mark: Mark,
+    payloads: KeptPayloads,
+    signal: AbortSignal | undefined,
+  ): Promise<LogHead[]> {
+    const base =
+      manifests.find(({ name }) => name === mark.record.base) ??
+      manifests.findLast((manifest) => isSameIteration(manifest.position, positionOf(mark)));
+    if (base === undefined || base.log >= start.log) return [];
+    const options = signal === undefined ? {} : { signal };
+    const heads: LogHead[] = [];
+    for await (const record of this.repository.log.records(base.log + 1, start.log, options)) {
+      heads.push(record.head);
+      payloads.keep(record);
+    }
+    return heads;
   }
 
   /** Backups of the main history, newest first. */
@@ -55,7 +106,7 @@ export class PointFinder {
     return manifests;
   }
 
-  /** Records behind a backup, up to the first that is wholly behind the target. */
+  /** Records behind a backup, up to the one that settles what the target is. */
   async #heads(
     start: Manifest,
     target: PointTarget,
@@ -65,46 +116,23 @@ export class PointFinder {
     const options = signal === undefined ? {} : { signal };
     const last = await this.repository.log.last(start.log, options);
     const heads: LogHead[] = [];
-    for await (const record of this.repository.log.records(start.log + 1, last, options)) {
-      const { head } = record;
-      heads.push(head);
-      payloads.keep(record);
-      if (head.kind === 'wal' && isBehind(head, target)) break;
+    let isFound = false;
+    try {
+      for await (const record of this.repository.log.records(start.log + 1, last, options)) {
+        const { head } = record;
+        heads.push(head);
+        payloads.keep(record);
+        if (head.kind !== 'wal') continue;
+        // One more after the point: a backup in between may tell that its commit was taken back.
+        if (isFound || isBehind(head, target)) break;
+        isFound ||= 'position' in target && contains(head, target.position);
+      }
+    } catch (error) {
+      // A point before a damaged record needs nothing of it.
+      const isDamage = isEiderError(error, 'LOG_RECORD_CORRUPT') || isEiderError(error, 'LOG_RECORD_MISSING');
+      if (!isFound || !isDamage) throw error;
     }
     return heads;
-  }
-
-  async #range(
-    first: number,
-    last: number,
-    payloads: KeptPayloads,
-    signal: AbortSignal | undefined,
-  ): Promise<LogHead[]> {
-    const heads: LogHead[] = [];
-    for await (const record of this.repository.log.records(first, last, signal === undefined ? {} : { signal })) {
-      heads.push(record.head);
-      payloads.keep(record);
-    }
-    return heads;
-  }
-
-  /** No commit of the log is meant: then it is the backup itself. */
-  #ownPoint(start: Manifest, target: PointTarget): RestorePoint {
-    if ('at' in target && Date.parse(start.createdAt) > target.at.getTime()) {
-      throw new EiderError(
-        'RESTORE_POINT_UNREACHABLE',
-        `Nothing is known of ${target.at.toISOString()}: the oldest backup is of ${start.createdAt}.`,
-      );
-    }
-    return {
-      base: start,
-      records: [],
-      position: start.position,
-      time: null,
-      nextTime: null,
-      isLatest: 'latest' in target,
-      payloads: new Map(),
-    };
   }
 }
 
@@ -125,10 +153,18 @@ class KeptPayloads {
   }
 }
 
-/** When the last commit before a position was seen; null where that is the backup's own. */
-function timeOf(mark: Mark | undefined, { lineage, iteration }: Position): number | null {
-  if (mark?.record.lineage !== lineage || mark.record.iteration !== iteration) return null;
-  return mark.time;
+/** A backup's own point: no commit of the log is meant. */
+function ownPoint(base: Manifest, isLatest: boolean): PlannedRestore {
+  return { base, records: [], position: base.position, time: null, nextTime: null, isLatest };
+}
+
+/** No record holds the commit: then a backup may, in the log that it brings along. */
+function withoutRecords(manifests: readonly Manifest[], position: Position): PlannedRestore {
+  const base = manifests.findLast(
+    (manifest) => isSameIteration(manifest.position, position) && manifest.position.offset >= position.offset,
+  );
+  if (base === undefined) throw unreachable('no record of the log reaches it');
+  return { ...ownPoint(base, false), position };
 }
 
 /** The newest backup that is not behind the target; the oldest where all are. */
@@ -146,9 +182,9 @@ function startOf(manifests: readonly Manifest[], target: PointTarget): Manifest 
   return found ?? oldest;
 }
 
+/** Whether a record reaches beyond the target: what the target means is settled then. */
 function isBehind({ marks, lineage, iteration }: Extract<LogHead, { kind: 'wal' }>, target: PointTarget): boolean {
-  const first = marks[0];
-  if (first === undefined || 'latest' in target) return false;
-  if ('at' in target) return first[1] > target.at.getTime();
+  if ('latest' in target) return false;
+  if ('at' in target) return (marks.at(-1)?.[1] ?? 0) > target.at.getTime();
   return lineage === target.position.lineage && iteration > target.position.iteration;
 }

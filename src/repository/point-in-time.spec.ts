@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { aManifest } from '../../test/support/manifests.js';
 import { aWalHead, LINEAGE } from '../../test/support/log-heads.js';
-import type { WalRecordHead } from './log-record.js';
+import type { LogHead, WalRecordHead } from './log-record.js';
 import type { Manifest } from './manifest.js';
-import { findMark, planPoint } from './point-in-time.js';
+import { type Mark, markAt, marksBehind } from './commit-marks.js';
+import { planPoint } from './point-in-time.js';
 
 const BASE = 'hesocial-backup-20260101-000000';
 const LATER = 'hesocial-backup-20260101-000100';
@@ -13,8 +14,12 @@ const backup = (name: string, iteration: number, offset: number, changes: Partia
 /** Records of 100 bytes each, one second apart. */
 const chain = (count: number, changes: Partial<WalRecordHead> = {}): WalRecordHead[] =>
   Array.from({ length: count }, (_, index) => aWalHead({ number: index + 1, from: index * 100, ...changes }));
-const plan = (manifests: readonly Manifest[], heads: readonly WalRecordHead[], offset: number, iteration = 3) =>
-  planPoint(manifests, heads, at(iteration, offset), null, false);
+/** The way to a commit of the last of these records that hold it. */
+const plan = (manifests: readonly Manifest[], heads: readonly WalRecordHead[], offset: number) => {
+  const record = heads.findLast(({ from, to }) => from < offset && offset <= to) ?? heads.at(-1) ?? aWalHead();
+  return planPoint(manifests, heads, { record, offset, time: 0 }, false);
+};
+const offsetOf = (mark: Mark | 'taken-back' | undefined) => (typeof mark === 'object' ? mark.offset : mark);
 
 describe('the commit that a time means', () => {
   const heads = [
@@ -29,18 +34,40 @@ describe('the commit that a time means', () => {
     { time: 2_000, offset: 100 },
     { time: 3_001, offset: 200 },
   ])('is the last that was there: $time ms is byte $offset', ({ time, offset }) => {
-    expect(findMark(heads, { at: new Date(time) })?.offset).toBe(offset);
+    const mark = marksBehind(heads, at(3, 0)).findLast((each) => each.time <= time);
+    expect(mark?.offset).toBe(offset);
   });
 
   it('is the very last for the newest point', () => {
-    expect(findMark(heads, { latest: true })).toMatchObject({ offset: 200, time: 3_000 });
+    expect(marksBehind(heads, at(3, 0)).at(-1)).toMatchObject({ offset: 200, time: 3_000 });
   });
 
   it('is looked for in the history of a position alone', () => {
     const other = '7f1f7a3e-9a51-4c4e-8f0e-3d9f1c1f0a02';
-    expect(findMark(heads, { position: at(3, 120) })?.offset).toBe(100);
-    expect(findMark(heads, { position: at(3, 120, other) })).toBeUndefined();
-    expect(findMark(heads, { position: at(2, 500) })).toBeUndefined();
+    expect(markAt(heads, at(3, 120))).toMatchObject({ offset: 120, time: 3_000 });
+    expect(markAt(heads, at(3, 201))).toBeUndefined();
+    expect(markAt(heads, at(3, 120, other))).toBeUndefined();
+    expect(markAt(heads, at(2, 150))).toBeUndefined();
+  });
+
+  it('is behind the backup that is gone out from, in the same history', () => {
+    expect(marksBehind(heads, at(3, 100)).map(({ offset }) => offset)).toEqual([200]);
+    expect(marksBehind(heads, at(4, 0))).toEqual([]);
+    expect(marksBehind(heads, at(3, 0, '7f1f7a3e-9a51-4c4e-8f0e-3d9f1c1f0a02'))).toEqual([]);
+  });
+
+  it('is none that DuckDB took back, as a backup tells that comes after', () => {
+    const { format, nonce, writer, epoch, lineage } = aWalHead();
+    const identity = { format, nonce, writer, epoch, lineage, number: 3, at: '2026-01-01T00:00:09.000Z' };
+    const backupHead: LogHead = {
+      ...identity, kind: 'backup', backup: LATER, position: at(4, 0), gap: null, takenBack: at(3, 150),
+    }; // prettier-ignore
+    const all = [...heads, backupHead];
+    expect(marksBehind(all, at(3, 0)).map(({ offset }) => offset)).toEqual([50, 100, 150]);
+    expect(offsetOf(markAt(all, at(3, 150)))).toBe(150);
+    expect(markAt(all, at(3, 151))).toBe('taken-back');
+    const again = aWalHead({ number: 4, base: LATER, to: 200 });
+    expect(markAt([...all, again], at(3, 160))).toMatchObject({ record: { number: 4 } });
   });
 });
 
@@ -51,21 +78,27 @@ describe('the way to a point', () => {
     expect(records.map(({ number }) => number)).toEqual([1, 2, 3]);
   });
 
-  it('begins at a later backup of the iteration where there is one before the point', () => {
-    const { base, records } = plan([backup(LATER, 3, 200), backup(BASE, 3, 0)], chain(5), 500);
+  it('begins at the backup that the records rest on, although a later one of the iteration is there', () => {
+    const { base, records } = plan([backup(LATER, 3, 200, { log: 2 }), backup(BASE, 3, 0)], chain(5), 500);
+    expect(base.name).toBe(BASE);
+    expect(records.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('begins at a later backup of the iteration where that is gone', () => {
+    const { base, records } = plan([backup(LATER, 3, 200, { log: 2 })], chain(5), 500);
     expect(base.name).toBe(LATER);
     expect(records.map(({ number }) => number)).toEqual([3, 4, 5]);
   });
 
   it('begins at a backup behind the point where none is before it: its log is cut back', () => {
-    const { base, records } = plan([backup(LATER, 3, 400)], chain(5), 150);
+    const { base, records } = plan([backup(LATER, 3, 400, { log: 4 })], chain(5), 150);
     expect(base.name).toBe(LATER);
     expect(records).toEqual([]);
   });
 
-  it('takes a record that begins before the end of the backup', () => {
+  it('takes records whose commits the backup has: they can hold blocks that it does not have', () => {
     const { records } = plan([backup(BASE, 3, 150)], chain(5), 300);
-    expect(records.map(({ number }) => number)).toEqual([2, 3]);
+    expect(records.map(({ number }) => number)).toEqual([1, 2, 3]);
   });
 
   it('does not lead through a gap, and says where it is', () => {

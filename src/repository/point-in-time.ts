@@ -1,5 +1,5 @@
-import { comparePositions } from '../duckdb-format/file-position.js';
 import { EiderError } from '../errors/eider-error.js';
+import { positionOf, type Mark } from './commit-marks.js';
 import type { LogHead, WalRecordHead } from './log-record.js';
 import type { Manifest } from './manifest.js';
 import type { Position } from './position.js';
@@ -27,94 +27,70 @@ export interface RestorePoint {
 /** A point without what was read of its records. */
 export type PlannedRestore = Omit<RestorePoint, 'payloads'>;
 
-/** A commit of the log, told by its mark. */
-export interface Mark {
-  readonly record: WalRecordHead;
-  readonly offset: number;
-  readonly time: number;
-}
-
 /**
- * The commit that a target means: the last one whose mark is not behind it. Undefined where there is none in these records.
- *
- * @param heads - records in order
- */
-export function findMark(heads: Iterable<LogHead>, target: PointTarget): Mark | undefined {
-  let found: Mark | undefined;
-  for (const head of heads) {
-    if (head.kind !== 'wal') continue;
-    for (const [offset, time] of head.marks) {
-      if (isReached(head, offset, time, target)) found = { record: head, offset, time };
-    }
-  }
-  return found;
-}
-
-function isReached(head: WalRecordHead, offset: number, time: number, target: PointTarget): boolean {
-  if ('latest' in target) return true;
-  if ('at' in target) return time <= target.at.getTime();
-  const { position } = target;
-  return head.lineage === position.lineage && comparePositions({ iteration: head.iteration, offset }, position) <= 0;
-}
-
-/**
- * What restoring a point takes: a backup of its iteration, and the records from there on. Within one iteration any backup
- * will do, even a later one: its log is cut back. Pure.
+ * What restoring a commit takes: the backup that its record rests on, and the records from there on. Where that backup is
+ * gone, a later one of the same iteration will do: its log is cut back. Pure.
  *
  * @param manifests - backups of the main history, newest first
- * @param heads - records in order, from the one behind the base or earlier, to the one of the point
+ * @param heads - records in order, from the one behind the base or earlier, to the one of the commit
  * @throws EiderError RESTORE_POINT_UNREACHABLE
  */
 export function planPoint(
   manifests: readonly Manifest[],
   heads: readonly LogHead[],
-  position: Position,
-  time: number | null,
+  mark: Mark,
   isLatest: boolean,
 ): PlannedRestore {
-  const nextTime = timeAfter(heads, position);
-  const chain = heads.filter((head) => head.kind === 'wal' && sameIteration({ ...head, offset: 0 }, position));
-  const last = chain.findLast((head): head is WalRecordHead => head.kind === 'wal');
-  const bases = manifests.filter((manifest) => isBase(manifest, position, last, chain));
-  const base = bases.find((manifest) => manifest.position.offset <= position.offset) ?? bases.at(-1);
+  const position = positionOf(mark);
+  const chain = heads.filter((head): head is WalRecordHead => head.kind === 'wal' && isSameChain(head, mark.record));
+  const base = baseOf(manifests, position, chain, mark.record);
   if (base === undefined) {
     throw unreachable(`no backup of iteration ${position.iteration} of lineage ${position.lineage} is left`);
   }
   const records: WalRecordHead[] = [];
   let covered = base.position.offset;
-  for (const head of heads) {
-    if (head.kind !== 'wal' || head.base !== last?.base || !sameIteration({ ...head, offset: 0 }, position)) continue;
-    if (head.from >= position.offset || head.to <= covered) continue;
+  for (const head of chain) {
+    // One whose commits the base has, too, can hold blocks that the base does not have: those of commits under way.
+    if (head.number <= base.log || head.from >= position.offset) continue;
     if (head.from > covered) {
       throw unreachable(
         `the log has a gap between byte ${covered} and record ${head.number}, which begins at ${head.from}`,
       );
     }
     records.push(head);
-    covered = head.to;
+    covered = Math.max(covered, head.to);
   }
   if (covered < position.offset) {
     throw unreachable(`the log ends at byte ${covered} of iteration ${position.iteration}, before ${position.offset}`);
   }
-  return { base, records, position, time, nextTime, isLatest };
+  return { base, records, position, time: mark.time, nextTime: timeAfter(heads, position), isLatest };
 }
 
 /**
- * Whether the records rest on a backup: it is the one that they name, or a later one of the same turn. A process that was
- * replaced can have left another backup of what it, too, called this iteration.
+ * The backup that records rest on, else another one of the same iteration and the same turn: a process that was replaced can
+ * have left a backup of what it, too, called this iteration.
  */
-function isBase(
-  { name, position, epoch }: Manifest,
-  point: Position,
-  last: WalRecordHead | undefined,
-  chain: readonly LogHead[],
-): boolean {
-  if (!sameIteration(position, point)) return false;
-  if (last === undefined || name === last.base) return true;
-  return chain.some((head) => head.kind === 'wal' && head.base === last.base && head.epoch === epoch);
+function baseOf(
+  manifests: readonly Manifest[],
+  position: Position,
+  chain: readonly WalRecordHead[],
+  record: WalRecordHead,
+): Manifest | undefined {
+  const own = manifests.find((other) => other.name === record.base && isSameIteration(other.position, position));
+  if (own !== undefined) return own;
+  const epochs = new Set(chain.map(({ epoch }) => epoch));
+  const others = manifests.filter((other) => isSameIteration(other.position, position) && epochs.has(other.epoch));
+  return others.find((other) => other.position.offset <= position.offset) ?? others.at(-1);
 }
 
-function sameIteration(a: Position, b: Position): boolean {
+function isSameChain(a: WalRecordHead, b: WalRecordHead): boolean {
+  return a.base === b.base && a.lineage === b.lineage && a.iteration === b.iteration;
+}
+
+export function isSameIteration(
+  a: Pick<Position, 'lineage' | 'iteration'>,
+  b: Pick<Position, 'lineage' | 'iteration'>,
+): boolean {
   return a.lineage === b.lineage && a.iteration === b.iteration;
 }
 
@@ -124,7 +100,7 @@ function timeAfter(heads: readonly LogHead[], position: Position): number | null
   for (const head of heads) {
     if (head.kind !== 'wal') continue;
     for (const [offset, time] of head.marks) {
-      const isSame = sameIteration({ ...head, offset }, position);
+      const isSame = isSameIteration(head, position);
       if (isThere && !(isSame && offset <= position.offset)) return time;
       isThere ||= isSame;
     }
@@ -132,7 +108,7 @@ function timeAfter(heads: readonly LogHead[], position: Position): number | null
   return null;
 }
 
-function unreachable(why: string): EiderError {
+export function unreachable(why: string): EiderError {
   return new EiderError('RESTORE_POINT_UNREACHABLE', `This point cannot be restored: ${why}.`);
 }
 

@@ -8,7 +8,8 @@ import { reading } from '../database/inspect.js';
 import { blockOffset } from '../duckdb-format/layout.js';
 import { parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
 import { inOrder } from '../block-pool/in-order.js';
-import { EiderError, messageOf } from '../errors/eider-error.js';
+import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
+import { systemCode } from '../errors/system-error.js';
 import { READ_AHEAD } from '../repository/log.js';
 import { framePlace } from '../encryption/places.js';
 import { unseal } from '../encryption/seal.js';
@@ -77,9 +78,11 @@ export class LogReplay {
     const key = recordKey(head, keyring)?.bytes;
     const name = recordName(head.number, head.nonce);
     const damaged = (why: string, cause?: unknown): Error => logRecordCorrupt(head.number, why, cause);
-    const reader = new PayloadReader(await this.#payload(head, record, signal));
     const codec = codecOf(head.compression);
+    let payload: Readable | undefined;
     try {
+      payload = await this.#payload(head, record, signal);
+      const reader = new PayloadReader(payload);
       const hash = createHash('sha256');
       let at = head.from;
       const stored = Stream.from(reader.take(head.wal.stored));
@@ -104,19 +107,19 @@ export class LogReplay {
         await writeFully(main, Buffer.from(content), blockOffset(block));
       }
     } catch (error) {
-      if (isStoreError(error)) throw error;
+      signal?.throwIfAborted();
+      // A disk that is full, or a store that does not answer, says nothing of the record.
+      if (isOther(error)) throw error;
       throw damaged(`cannot be applied: ${messageOf(error)}`, error);
+    } finally {
+      payload?.destroy();
     }
   }
 
-  async #payload(
-    head: WalRecordHead,
-    record: LogRecord,
-    signal: AbortSignal | undefined,
-  ): Promise<AsyncIterable<Buffer>> {
+  async #payload(head: WalRecordHead, record: LogRecord, signal: AbortSignal | undefined): Promise<Readable> {
     if (head.payload === null) return Stream.from([record.payload]);
     const { stream } = await this.repository.store.open(head.payload.key, optional(signal));
-    return stream satisfies Readable;
+    return stream;
   }
 }
 
@@ -168,8 +171,10 @@ async function cutAtCommit(path: string, offset: number): Promise<void> {
   await rm(path, { force: true });
 }
 
-function isStoreError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('STORE_');
+/** An error of the local disk, or of the store other than that an object is missing or damaged. */
+function isOther(error: unknown): boolean {
+  if (isEiderError(error)) return !isEiderError(error, 'STORE_NOT_FOUND') && !isEiderError(error, 'STORE_CORRUPT');
+  return /^E[A-Z]+$/.test(systemCode(error) ?? '');
 }
 
 function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {

@@ -10,7 +10,7 @@ import { BlockPool } from '../../src/block-pool/block-pool.js';
 import { backupConcern } from '../../src/config/backup.config.js';
 import { encryptionConcern } from '../../src/config/encryption.config.js';
 import { databaseConcern } from '../../src/config/database.config.js';
-import { replicationConcern } from '../../src/config/replication.config.js';
+import { type ReplicationConfig, replicationConcern } from '../../src/config/replication.config.js';
 import { restoreConcern } from '../../src/config/restore.config.js';
 import { DatabaseService } from '../../src/database/database.service.js';
 import type { Session } from '../../src/database/session.js';
@@ -76,6 +76,8 @@ export interface CoreParts {
   readonly pool?: BlockPool;
   /** Another folder than `database/`, for migrations of a test. */
   readonly sqlFolder?: string;
+  /** Limits that would take a test too long to reach. */
+  readonly replication?: Partial<Pick<ReplicationConfig, 'mostUnshippedBytes'>>;
 }
 
 /** The core of Eider, wired by hand as CoreModule wires it, around one database and one store. */
@@ -117,7 +119,7 @@ export class TestCore {
     const databaseRules = databaseConcern.parse(variables);
     const backupRules = backupConcern.parse(variables);
     const restoreRules = restoreConcern.parse(variables);
-    const replicationRules = replicationConcern.parse(variables);
+    const replicationRules = { ...replicationConcern.parse(variables), ...parts.replication };
     this.database = new DatabaseService(databaseRules, clock);
     this.repository = new Repository(
       store,

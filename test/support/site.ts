@@ -4,7 +4,7 @@ import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesys
 import type { ObjectStore } from '../../src/object-store/object-store.js';
 import type { Manifest } from '../../src/repository/manifest.js';
 import { openBucket } from '../integration/object-store/bucket.js';
-import { temporaryFolder, TestClock, TestCore } from './core.js';
+import { type CoreParts, temporaryFolder, TestClock, TestCore } from './core.js';
 import { DatedFolder } from './dated-folder.js';
 import { S3Double } from './s3/s3-double.js';
 
@@ -49,15 +49,12 @@ export class Site {
   core(
     machine = 'first',
     env: Record<string, string> = {},
-    parts: { readonly store?: ObjectStore; readonly sqlFolder?: string; readonly clock?: TestClock } = {},
+    parts: Omit<CoreParts, 'pool'> & { readonly store?: ObjectStore; readonly clock?: TestClock } = {},
   ): TestCore {
-    const core = new TestCore(
-      join(this.path, machine),
-      parts.store ?? this.store(),
-      env,
-      parts.clock ?? this.clock,
-      parts.sqlFolder === undefined ? { pool: this.#pool } : { pool: this.#pool, sqlFolder: parts.sqlFolder },
-    );
+    const core = new TestCore(join(this.path, machine), parts.store ?? this.store(), env, parts.clock ?? this.clock, {
+      ...parts,
+      pool: this.#pool,
+    });
     this.#cores.push(core);
     return core;
   }

@@ -53,6 +53,7 @@ describe('a healthy service', () => {
       bytes: expect.any(Number),
       walBytes: expect.any(Number),
       commitsInWal: expect.any(Number),
+      checkpointObstacle: null,
       diskFreeBytes: expect.any(Number),
       writesPaused: null,
       writesInFlight: 0,
