@@ -24,7 +24,7 @@ export interface ExpectedContents {
  * Opens a restored file in a process of its own, reads every value, and folds its log.
  *
  * @param expected - undefined where nothing tells
- * @throws EiderError RESTORE_CHECK_FAILED
+ * @throws EiderError RESTORE_CHECK_FAILED, RESTORE_NO_SPACE
  */
 export async function checkDatabase(
   task: CheckTask,
@@ -33,6 +33,12 @@ export async function checkDatabase(
 ): Promise<ExpectedContents> {
   signal?.throwIfAborted();
   const reply = await ask(task, signal);
+  if (!reply.ok && /No space left on device|ENOSPC/i.test(reply.message)) {
+    throw new EiderError(
+      'RESTORE_NO_SPACE',
+      `The disk became full while ${task.path} was checked: no space left on device.`,
+    );
+  }
   if (!reply.ok) throw failed(`it cannot be read: ${reply.message}`);
   const { tables, duckdbVersion } = reply;
   if (expected !== undefined) compareTables(expected, tables, expected.duckdbVersion === duckdbVersion);

@@ -8,8 +8,14 @@ import { Stage } from '../support/stage.js';
 
 const README = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
 
-/** The commands of the tour: every shell block that follows the mark. */
-const BLOCKS = [...README.matchAll(/<!-- tour -->\n+```sh\n(.*?)```/gs)].map(([, block = '']) => block);
+/** The commands of a part of the tour: every shell block that follows its mark. */
+const blocksOf = (part: string): string[] =>
+  [...README.matchAll(new RegExp(`<!-- tour${part} -->\\n+\`\`\`sh\\n(.*?)\`\`\``, 'gs'))].map(
+    ([, block = '']) => block,
+  );
+const BLOCKS = blocksOf('');
+
+const COUNT = "sql data/hesocial.duckdb 'SELECT count(*) AS registrations FROM registrations'";
 
 /** The tour needs the two programs that it uses; a continuous-integration run has to have them. */
 const HAS_TOOLS = ['curl', 'bash'].every((tool) => spawnSync(tool, ['--version']).status === 0);
@@ -27,15 +33,24 @@ const environment = (): Record<string, string> =>
   environmentIn(stage.path, { NODE_ENV: 'development', SEED_DATABASE: 'true', R2_BACKUP_INTERVAL_MINUTES: '30' });
 
 /** Runs blocks of the tour in one shell, as a reader does in one terminal; an HTTP error or a failing command ends it. */
-async function tour(blocks: readonly string[], url: string): Promise<string> {
-  const commands = blocks.join('\n').replaceAll('localhost:3000', new URL(url).host).replaceAll('npx eider', 'eider');
+async function tour(
+  blocks: readonly string[],
+  url: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const commands = blocks
+    .join('\n')
+    .replaceAll('localhost:3000', new URL(url).host)
+    .replaceAll('npx eider', 'eider')
+    .replaceAll('data/hesocial.duckdb', stage.database)
+    .replaceAll('before.duckdb', join(stage.path, 'before.duckdb'));
   const script = [
     'set -euo pipefail',
     'curl() { command curl --fail-with-body --show-error "$@"; }',
     `eider() { "${process.execPath}" "${CLI}" "$@"; }`,
     commands,
   ].join('\n');
-  const shell = stage.run(new TestProcess(['bash', '-c', script], { ...environment(), KEY: ADMIN_KEY }));
+  const shell = stage.run(new TestProcess(['bash', '-c', script], { ...environment(), KEY: ADMIN_KEY, ...more }));
   expect({ status: await shell.exited, output: shell.output }).toMatchObject({ status: 0 });
   return shell.output;
 }
@@ -63,6 +78,34 @@ describe('the tour of the README', () => {
     const newDisk = await stage.serve(environment());
     expect(newDisk.output).toMatch(/restore \(local-missing\)/);
     expect(await (await newDisk.fetch('/events/2')).json()).toMatchObject({ seatsTaken: 6 });
+  });
+
+  where('keeps a durable commit through kill -9 and a lost disk, and undoes a DELETE without WHERE', async () => {
+    const env = { ...environment(), R2_WAL_SYNC_INTERVAL_MS: '3000' };
+    const killed = await stage.serve(env);
+    expect(await tour(blocksOf(': durable'), killed.url)).toMatch(/"eventId":3,"userId":3/);
+    await killed.kill();
+    await stage.wipe();
+    const again = await stage.serve(env);
+    expect(again.output).toMatch(/restore \(local-missing\)/);
+    const answer = await again.fetch('/events/3/registrations', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ userId: 3 }),
+    });
+    expect(await answer.json()).toMatchObject({ code: 'ALREADY_REGISTERED' });
+
+    const before = (await tour(blocksOf(': moment'), again.url)).trim();
+    expect(await again.stop('SIGINT')).toBe(0);
+    const [mistake = ''] = blocksOf(': mistake');
+    expect(await tour([mistake], again.url)).toMatch(/registrations: '0'/);
+    const undone = await stage.serve(env);
+    const shell = mistake.slice(0, mistake.indexOf('sql data/'));
+    const output = await tour([shell, ...blocksOf(': undo')], undone.url, { BEFORE: before });
+    expect(output).toMatch(/registrations: '26'/);
+    expect(output).toMatch(/"everyCommit":true/);
+    expect(await undone.stop()).toBe(0);
+    expect(await tour([shell, COUNT], undone.url)).toMatch(/registrations: '26'/);
   });
 
   it('names pages that exist', async () => {

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Position } from '../../../src/repository/position.js';
 import type { S3ObjectStore } from '../../../src/object-store/s3/s3-object-store.js';
 import { temporaryFolder, TestClock, TestCore } from '../../support/core.js';
+import { FIRST_KEY, keys } from '../../support/encryption.js';
 import { HAS_REAL_BUCKET, REAL_BUCKET, type RealBucket, realBucket } from '../../support/real-bucket.js';
 
 const DAY_MS = 86_400_000;
@@ -161,5 +163,79 @@ describeReal(`a whole round with a real S3 store (${REAL_BUCKET})`, () => {
     expect((await first.repository.manifest(fork)).fork).toBe(true);
     expect(first.backups.status.replacedBy).toBe(newest);
     await expect(first.write('DELETE FROM bookings')).rejects.toMatchObject({ code: 'DATABASE_READ_ONLY' });
+  });
+
+  it('an incremental backup stores what changed, encrypted or not, and a restore fetches what the disk does not have', async () => {
+    for (const env of [{}, keys(FIRST_KEY)]) {
+      const name = Object.keys(env).length === 0 ? 'plain' : 'encrypted';
+      await bucket.empty();
+      const core = machine(name, env);
+      await booked(core);
+      const full = await core.repository.manifest(await backedUp(core));
+      await core.write('UPDATE bookings SET token = upper(token) WHERE id < 1000');
+      const newer = await core.repository.manifest(await backedUp(core));
+      expect(newer.kind).toBe('incremental');
+      expect(newer.bytes.added).toBeLessThan(full.bytes.added / 2);
+      const content = await core.number(CONTENT);
+      await core.write('DELETE FROM bookings WHERE id < 2000');
+      const plan = await core.restores.plan(await core.restores.find({ backup: newer.name }));
+      expect(plan.localBlocks).toBeGreaterThan((plan.blocks ?? 0) / 2);
+      const report = await core.online.restore(await core.restores.find({ backup: newer.name }), { force: true });
+      expect(report.fetchedBytes).toBe(plan.bytesToFetch);
+      expect(await core.number(CONTENT)).toBe(content);
+    }
+  });
+
+  it('every shipped commit comes back after the disk is lost, each by its position, and one process alone ships', async () => {
+    const ships = { R2_WAL_SYNC_INTERVAL_MS: '3000' };
+    const core = machine('first', ships);
+    await booked(core);
+    await core.replication.connect();
+    await core.backups.create({ trigger: 'checkpoint' });
+    const points: { position: Position; content: number }[] = [];
+    for (const sql of [
+      'DELETE FROM bookings WHERE id < 10',
+      "INSERT INTO bookings SELECT range + 1000000, 'late', md5(range::VARCHAR) FROM range(200000)",
+      "UPDATE bookings SET guest = 'nobody' WHERE id % 1000 = 0",
+      'DELETE FROM bookings',
+    ]) {
+      await core.write(sql);
+      core.replication.look();
+      await core.replication.ship();
+      points.push({ position: core.lineage.at(await core.database.position()), content: await core.number(CONTENT) });
+    }
+    const other = machine('other', ships);
+    await other.boot();
+    expect(await other.number('SELECT count(*) FROM bookings')).toBe(0);
+    await other.replication.connect();
+    await core.write('INSERT INTO bookings VALUES (1, NULL, NULL)');
+    core.replication.look();
+    await expect(core.replication.ship()).rejects.toMatchObject({ code: 'REPLICATION_FENCED' });
+    for (const { position, content } of points.slice(0, 3)) {
+      const file = join(folder.path, `at-${position.offset}.duckdb`);
+      await other.restores.toFile(await other.restores.find({ position }), file);
+      const looked = machine(`at-${position.offset}`, { DUCKDB_PATH: file });
+      await looked.open();
+      expect(await looked.number(CONTENT)).toBe(content);
+    }
+  });
+
+  it('retention removes in two phases and leaves what is held', async () => {
+    const core = machine('first', {
+      R2_BACKUP_RETENTION_DAYS: '1',
+      BACKUP_KEEP_ALL_HOURS: '0',
+      PITR_WINDOW_HOURS: '0',
+    });
+    await booked(core);
+    const older = await core.repository.manifest(await backedUp(core));
+    clock.advance(31 * DAY_MS);
+    await core.write('DELETE FROM bookings WHERE id < 1000');
+    await core.backups.create({ trigger: 'manual', full: true });
+    await core.retention.run();
+    await expect(core.repository.manifest(older.name)).rejects.toMatchObject({ code: 'BACKUP_NOT_FOUND' });
+    expect(await core.store.head(older.packs[0]?.key ?? '')).toBeDefined();
+    clock.advance(Date.now() + 2 * DAY_MS - clock.now().getTime());
+    await core.retention.run();
+    expect(await core.store.head(older.packs[0]?.key ?? '')).toBeUndefined();
   });
 });
