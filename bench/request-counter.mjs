@@ -15,7 +15,9 @@ export async function countRequests(endpoint, { latencyMs = 0 } = {}) {
   const counts = {};
   const server = createServer((incoming, outgoing) => {
     const { method, url: path, headers } = incoming;
-    counts[method] = (counts[method] ?? 0) + 1;
+    // A listing costs as much as a write.
+    const kind = method === 'GET' && path.includes('list-type=2') ? 'LIST' : method;
+    counts[kind] = (counts[kind] ?? 0) + 1;
     const handOn = () => {
       const onward = request({ hostname, port, method, path, headers }, (answer) => {
         outgoing.writeHead(answer.statusCode, answer.rawHeaders);

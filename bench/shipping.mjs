@@ -3,11 +3,13 @@
 //   node bench/shipping.mjs <task> <number>     (the environment is Eider's own)
 //
 // insert <seconds>: commits of four writers, as many as go. idle <seconds>: processor time without a commit. durable <count>:
-// latency of durable commits, one after the other, beside PUTs of the same size. records <count>: ships one commit in each.
+// latency of durable commits, one after the other, beside PUTs of the same size. records <count>: ships one commit in each. backups
+// <count>: commits, incremental backups and retention.
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BackupService } from '../dist/backup/backup.service.js';
+import { RetentionService } from '../dist/backup/retention.service.js';
 import { BlockPool } from '../dist/block-pool/block-pool.js';
 import { CoreModule } from '../dist/core.module.js';
 import { DatabaseService } from '../dist/database/database.service.js';
@@ -96,6 +98,19 @@ const tasks = {
       p99: percentile(values, 0.99),
     });
     return { durable: figures(durable), put: figures(puts) };
+  },
+  async backups(count) {
+    await loop.stop();
+    const taken = [];
+    for (let n = 0; n < count; n++) {
+      await write();
+      replication.look();
+      await replication.ship();
+      const { manifest } = await context.get(BackupService).create({ trigger: 'interval' });
+      taken.push(manifest.bytes.added);
+      await context.get(RetentionService).run();
+    }
+    return { added: percentile(taken, 0.5) };
   },
   async records(count) {
     await loop.stop();

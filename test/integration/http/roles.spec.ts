@@ -8,6 +8,7 @@ import { TestService } from '../../support/service.js';
 /** Who may do what. A route that is missing here fails the first test. */
 const NEEDED: Readonly<Record<string, 'open' | keyof typeof KEYS>> = {
   'POST /api/admin/backup': 'operator',
+  'GET /api/admin/timeline': 'viewer',
   'GET /api/admin/backups': 'viewer',
   'GET /api/admin/backups/{name}': 'viewer',
   'PATCH /api/admin/backups/{name}': 'operator',
