@@ -26,6 +26,8 @@ const stateSchema = z.strictObject({
    * without `head` saying so; without this name the next backup would take it for one of another process.
    */
   committing: z.string().optional(),
+  /** Local position at which a restore of the newest commit in the store ended: until the next commit nothing is missing there. */
+  restored: z.strictObject({ iteration: z.int().nonnegative(), offset: z.int().nonnegative() }).optional(),
   /** Local position at which the content was that of the last own backup; null before the first. */
   saved: positionSchema.nullable(),
   /** True after another writer was seen: backups are forks from then on. */

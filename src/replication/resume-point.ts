@@ -54,7 +54,9 @@ export async function findResumePoint(
   if (base !== undefined) return { kind: 'continue', base, from: 0 };
   // A clean stop has shipped everything, and folded the log after that.
   const isSaved = lineage.saved !== null && comparePositions(lineage.saved, local) === 0;
-  return { kind: 'base', isKnown: isKnown && !(isClosed && isSaved) };
+  const { restored } = lineage;
+  const isRestored = restored !== undefined && comparePositions(restored, local) === 0;
+  return { kind: 'base', isKnown: isKnown && !isRestored && !(isClosed && isSaved) };
 }
 
 /** The last record of commits of a lineage, and whether its last writer closed its turn. */

@@ -59,6 +59,8 @@ export function contains({ lineage, iteration, from, to }: WalRecordHead, positi
 export function gapAt(heads: readonly LogHead[], start: { readonly name: string }, at: number): string | undefined {
   for (const head of heads) {
     if (head.kind === 'wal' && head.marks.some(([, time]) => time > at)) return undefined;
+    // Up to a stop in good order everything was shipped.
+    if (head.kind === 'close' && Date.parse(head.at) >= at) return undefined;
     if (head.kind !== 'backup' || head.backup === start.name || head.gap === null) continue;
     if (Date.parse(head.at) > at) return head.gap;
   }

@@ -37,6 +37,7 @@ export function stateAfterRestore(found: FoundBackup, file: RestoredFile, newest
     writer: randomUUID(),
     log: manifest.log,
     head,
+    restored: { iteration: file.position.iteration, offset: file.position.offset },
     // What the log adds is in no backup yet.
     saved: comparePositions(reached, manifest.position) === 0 ? { lineage, ...file.position } : null,
   };
