@@ -104,7 +104,7 @@ describe('the tour of the README', () => {
     const shell = mistake.slice(0, mistake.indexOf('sql data/'));
     const output = await tour([shell, ...blocksOf(': undo')], undone.url, { BEFORE: before });
     expect(output).toMatch(/registrations: '25'/);
-    expect(output).toMatch(/"everyCommit":true/);
+    expect(output).toMatch(/"ranges":\[\{"from"/);
     expect(await undone.stop()).toBe(0);
     expect(await tour([shell, COUNT], undone.url)).toMatch(/registrations: '25'/);
   });
