@@ -138,23 +138,34 @@ export class DatabaseDescriptors {
     });
   }
 
-  /** Goes on from the last commit known, unless that was taken back: a failed fsync makes DuckDB cut the log again. */
+  /**
+   * The last commit. A checkpoint flips the header and then removes the log: where that happens between the two looks, the
+   * log would seem to be empty in the iteration before, so both are looked at again.
+   */
   #advance(): FilePosition & { readonly commits: number } {
-    const { iteration } = this.header();
+    for (;;) {
+      const { iteration } = this.header();
+      const found = this.#advanceIn(iteration);
+      if (this.header().iteration === iteration) return { iteration, ...found };
+    }
+  }
+
+  /** Goes on from the last commit known, unless that was taken back: a failed fsync makes DuckDB cut the log again. */
+  #advanceIn(iteration: number): { readonly offset: number; readonly commits: number } {
     const log = this.#currentLog();
-    if (log === undefined) return { iteration, offset: 0, commits: 0 };
+    if (log === undefined) return { offset: 0, commits: 0 };
     const read = reading(log.descriptor);
     const { size } = fstatSync(log.descriptor);
     const header = parseWalHeader(read(0, Math.min(size, WAL_HEADER_MOST)));
     // Between the end of a checkpoint and the removal of its log, that log belongs to the iteration before.
     if (header === undefined || (header.iteration !== undefined && header.iteration !== iteration)) {
-      return { iteration, offset: 0, commits: 0 };
+      return { offset: 0, commits: 0 };
     }
     if (!this.#stillCommitted(log, size)) Object.assign(log, { lastCommit: 0, commits: 0 });
     const { lastCommit, commits } = walkWal(read, log.lastCommit || header.end, size);
     log.lastCommit = lastCommit || log.lastCommit;
     log.commits += commits;
-    return { iteration, offset: log.lastCommit, commits: log.commits };
+    return { offset: log.lastCommit, commits: log.commits };
   }
 
   #stillCommitted({ descriptor, lastCommit }: KeptLog, size: number): boolean {
