@@ -60,6 +60,15 @@ export class Log {
     return there;
   }
 
+  /** The number of the oldest record that is kept; undefined where there is none. */
+  async first(options: RequestOptions = {}): Promise<number | undefined> {
+    for await (const { key } of this.store.list(LOG_PREFIX, options)) {
+      const number = logNumber(key);
+      if (number !== undefined) return number;
+    }
+    return undefined;
+  }
+
   /**
    * Records in order, read ahead.
    *

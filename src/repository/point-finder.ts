@@ -89,6 +89,13 @@ export class PointFinder {
     return heads;
   }
 
+  /** Throws RESTORE_POINT_UNREACHABLE where retention has removed the records, as it does with the oldest. */
+  async #refuseOlder({ name }: Manifest, missing: EiderError, signal: AbortSignal | undefined): Promise<void> {
+    const oldest = await this.repository.log.first(signal === undefined ? {} : { signal });
+    if (oldest === undefined || Number(missing.details['record']) >= oldest) return;
+    throw unreachable(`single commits are kept for PITR_WINDOW_HOURS, and this one is older; ${name} can be restored`);
+  }
+
   /** Backups of the main history, newest first. */
   async #manifests(): Promise<readonly Manifest[]> {
     const { backups } = await this.repository.list();
@@ -130,7 +137,9 @@ export class PointFinder {
     } catch (error) {
       // A point before a damaged record needs nothing of it.
       const isDamage = isEiderError(error, 'LOG_RECORD_CORRUPT') || isEiderError(error, 'LOG_RECORD_MISSING');
-      if (!isFound || !isDamage) throw error;
+      if (isFound && isDamage) return heads;
+      if (isEiderError(error, 'LOG_RECORD_MISSING')) await this.#refuseOlder(start, error, signal);
+      throw error;
     }
     return heads;
   }
