@@ -13,8 +13,8 @@ export const MUTATIONS = [
   {
     name: 'what is shipped ends anywhere, not at a commit',
     file: 'src/replication/wal-tail.ts',
-    from: 'const { lastCommit, commits, rowGroups } = walkWal(read, start, size);',
-    to: 'const { commits, rowGroups } = walkWal(read, start, size);\n    const lastCommit = size;',
+    from: 'const { lastCommit, commitBefore, commits, rowGroups } = walkWal(read, start, size);',
+    to: 'const { commitBefore, commits, rowGroups } = walkWal(read, start, size);\n    const lastCommit = size;',
     spec: replication('torn-end'),
   },
   {
