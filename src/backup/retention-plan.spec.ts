@@ -193,6 +193,24 @@ describe('retention', () => {
   });
 });
 
+describe('backups that commits rest on', () => {
+  it('stay, were they too old or not the newest of their day', () => {
+    const [newest, ...rest] = [{ age: 0 }, { age: 2.1 }, { age: 2.2 }, { age: 2.3 }, { age: 100 }, { age: 101 }].map(
+      candidate,
+    );
+    const bases = rest.map((one, index) => ({ ...one, isLogBase: index !== 2 && index !== 4 }));
+    const rules = { ...RULES, keepAllMs: DAY };
+    expect(decideBackups([newest!, ...bases], rules, NOW).map(({ reason }) => reason)).toEqual([
+      'newest',
+      'point-in-time',
+      'point-in-time',
+      'thinned',
+      'point-in-time',
+      'expired',
+    ]);
+  });
+});
+
 describe('any retention', () => {
   const sketch = fc.record({
     age: fc.integer({ min: 0, max: 120 }),

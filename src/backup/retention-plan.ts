@@ -52,8 +52,8 @@ export interface RetentionDecision {
  * Decides which backups go. Pure: a failed or partial listing must never come here.
  *
  * Never removed: the newest backup of the main history, the newest of all, the newest of each that may be restored as far
- * as is known, and that was proven by a restore; pinned and labelled ones; those that a backup under way builds on, or that
- * somebody reads.
+ * as is known, and that was proven by a restore; pinned and labelled ones; those that a backup under way builds on, that
+ * somebody reads, or that commits rest on.
  *
  * @param candidates - newest first
  */
@@ -76,10 +76,10 @@ export function decideBackups(
     if (candidate.pinned) return kept('pinned');
     if (candidate.label !== null) return kept('labelled');
     if (rules.keepMs === undefined) return kept('retention-off');
+    if (candidate.isLogBase === true) return kept('point-in-time');
     const age = now.getTime() - timeOf(candidate.manifest, now);
     if (age > rules.keepMs) return { name, keep: false, reason: 'expired' };
     if (age <= rules.keepAllMs) return kept('young');
-    if (candidate.isLogBase === true) return kept('point-in-time');
     return daily.has(candidate) ? kept('daily') : { name, keep: false, reason: 'thinned' };
   });
 }

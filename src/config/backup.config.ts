@@ -24,7 +24,8 @@ export const backupConcern = concern(
       unit: 'minutes',
     }),
     R2_BACKUP_RETENTION_DAYS: whole(undefined, [0, 36_500], {
-      about: 'Backups older than this are removed, never the newest good one; 0 keeps all.',
+      about:
+        'Backups older than this are removed, but never the newest good one, nor those that the commits of PITR_WINDOW_HOURS rest on; 0 keeps all.',
       unit: 'days',
       default: '30',
     }),

@@ -89,4 +89,11 @@ export const MUTATIONS = [
     to: "if ('position' in target && mark === undefined) {",
     spec: replication('points-without-marks'),
   },
+  {
+    name: 'a backup goes by its age although commits of the window rest on it',
+    file: 'src/backup/retention-plan.ts',
+    from: 'if (candidate.isLogBase === true)',
+    to: 'if (candidate.isLogBase === true && now.getTime() - timeOf(candidate.manifest, now) <= rules.keepMs)',
+    spec: replication('log-retention'),
+  },
 ];

@@ -49,4 +49,30 @@ describe.each(ADAPTERS)('retention of the log in a %s', (adapter) => {
     await other.boot();
     expect(await contentOf(other)).toEqual(content);
   });
+
+  it('keeps every moment of the window, were the backups that it rests on too old', async () => {
+    site = await Site.open(adapter);
+    const core = await site.populated('first', 3, {
+      R2_WAL_SYNC_INTERVAL_MS: '3000',
+      R2_BACKUP_RETENTION_DAYS: '1',
+      BACKUP_KEEP_ALL_HOURS: '1',
+      PITR_WINDOW_HOURS: '72',
+    });
+    await core.replication.connect();
+    const moments: { readonly at: Date; readonly content: readonly string[] }[] = [];
+    for (let id = 100; id < 104; id++) {
+      await backUp(core);
+      moments.push({ at: await shipped(core, id), content: await contentOf(core) });
+      core.clock.advance(20 * HOUR_MS);
+    }
+    await backUp(core);
+    const { backups } = await core.retention.run();
+    expect(backups.map(({ reason }) => reason)).toEqual(['newest', ...moments.map(() => 'point-in-time')]);
+    for (const [index, { at, content }] of moments.entries()) {
+      const other = site.core(`at-${index}`);
+      await other.restores.toFile(await core.restores.find({ at }), other.database.path);
+      await other.open();
+      expect(await contentOf(other)).toEqual(content);
+    }
+  });
 });
