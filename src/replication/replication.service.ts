@@ -268,7 +268,7 @@ export class ReplicationService {
     if (iteration !== this.#shipper?.iteration) return;
     // Only now: whoever believes that a commit is in the store relies on what this record says of those before.
     this.shipped.advance({ iteration, offset });
-    if (this.state === 'awaiting-base') this.#rest(manifest, 0);
+    if (this.#state === 'awaiting-base') this.#rest(manifest, 0);
   }
 
   async #appendBackup({ name, position }: Manifest): Promise<void> {
@@ -287,15 +287,16 @@ export class ReplicationService {
   }
 
   /**
-   * Called with every write held off, before a checkpoint folds the log: what is in it must be in the store first.
+   * Called before a checkpoint folds the log: what is in it must be in the store first.
    *
+   * @param when - `beforehand`, so that little is left to ship `now`, which is with every write held off
    * @returns false where the checkpoint has to wait
    */
   async #prepareFold(when: 'beforehand' | 'now'): Promise<boolean> {
     const isTooLong = (this.database.files.wal()?.size ?? 0) > this.config.mostUnshippedBytes;
     if (this.#state === 'disconnected') return isTooLong;
     this.look();
-    if (this.state !== 'shipping') return true;
+    if (this.#state !== 'shipping') return true;
     const signal = AbortSignal.timeout(FOLD_MS);
     try {
       // Also where a record before is on its way to a store that does not answer.

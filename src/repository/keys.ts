@@ -29,11 +29,6 @@ export const extentKey = (sha256: string, encrypted: boolean): string =>
 export const pendingKey = (name: string): string => `${PENDING_PREFIX}${name}.json`;
 /** A record of the log; numbers sort as text. */
 export const logKey = (number: number): string => `${LOG_PREFIX}${String(number).padStart(12, '0')}`;
-/** The number of the record whose key this is; undefined for other keys below `log/`. */
-export function logNumber(key: string): number | undefined {
-  const digits = /^log\/(\d{12})$/.exec(key)?.[1];
-  return digits === undefined ? undefined : Number(digits);
-}
 /** What a record holds that is too large to be in it. Of one attempt alone, so that two writers never meet here. */
 export const logPayloadKey = (number: number, nonce: string, form: ObjectForm): string =>
   `${recordName(number, nonce)}${suffixOf(form)}`;
@@ -41,6 +36,10 @@ export const logPayloadKey = (number: number, nonce: string, form: ObjectForm): 
 export function recordNumberOf(key: string): number | undefined {
   const digits = /^log\/(\d{12})(?:-[^/]*)?$/.exec(key)?.[1];
   return digits === undefined ? undefined : Number(digits);
+}
+/** The number of the record whose key this is, and not its payload; undefined for other keys. */
+export function logNumber(key: string): number | undefined {
+  return key.includes('-') ? undefined : recordNumberOf(key);
 }
 /** One attempt at a record. */
 export const recordName = (number: number, nonce: string): string => `${logKey(number)}-${nonce}`;

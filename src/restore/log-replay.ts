@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import { Readable as Stream } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { codecOf } from '../block-pool/codec.js';
 import { reading } from '../database/inspect.js';
@@ -85,7 +84,7 @@ export class LogReplay {
       const reader = new PayloadReader(payload);
       const hash = createHash('sha256');
       let at = head.from;
-      const stored = Stream.from(reader.take(head.wal.stored));
+      const stored = Readable.from(reader.take(head.wal.stored));
       const write = async (chunks: AsyncIterable<Uint8Array>): Promise<void> => {
         for await (const chunk of chunks) {
           hash.update(chunk);
@@ -117,7 +116,7 @@ export class LogReplay {
   }
 
   async #payload(head: WalRecordHead, record: LogRecord, signal: AbortSignal | undefined): Promise<Readable> {
-    if (head.payload === null) return Stream.from([record.payload]);
+    if (head.payload === null) return Readable.from([record.payload]);
     const { stream } = await this.repository.store.open(head.payload.key, optional(signal));
     return stream;
   }

@@ -10,6 +10,7 @@ import { CrashModel } from '../support/crash/crash-model.js';
 import { Stage } from '../support/stage.js';
 import { makeLoadDatabase, missingFrom, RegistrationLoad } from '../support/registrations.js';
 import { environmentIn, TestProcess } from '../support/processes.js';
+import { seededRandom } from '../support/seeded-random.js';
 
 const WRITER = join(import.meta.dirname, '..', 'support', 'crash', 'writer.mjs');
 /** Continuous integration takes its time; everybody else waits for the result. */
@@ -21,11 +22,7 @@ const MOST_BACKUPS = 20;
 
 /** The same seed draws the same rounds; where within a phase the kill falls is up to the machine. */
 const SEED = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1e9));
-let state = SEED;
-function random(below: number): number {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-  return Math.floor((state / 2 ** 32) * below);
-}
+const random = seededRandom(SEED);
 
 let stage: Stage;
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { BlockPool } from '../../src/block-pool/block-pool.js';
 import { ShippingHistory } from '../support/crash/shipping-history.js';
 import { Stage } from '../support/stage.js';
+import { seededRandom } from '../support/seeded-random.js';
 
 /** Continuous integration takes its time; everybody else waits for the result. */
 const ROUNDS = Number(process.env['SHIPPING_ROUNDS'] ?? (process.env['CI'] === undefined ? 10 : 200));
@@ -14,11 +15,7 @@ const ROUNDS_EACH = Math.max(1, Math.min(20, Math.ceil(ROUNDS / 2)));
 
 /** The same seed draws the same rounds; where within a round the kill falls is up to the machine. */
 const SEED = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1e9));
-let state = SEED;
-function random(below: number): number {
-  state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-  return Math.floor((state / 2 ** 32) * below);
-}
+const random = seededRandom(SEED);
 
 let stage: Stage;
 let pool: BlockPool;

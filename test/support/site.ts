@@ -72,6 +72,15 @@ export class Site {
     return core;
   }
 
+  /** Flips a bit in the middle of a backup's first pack, in a bucket. */
+  async damage({ packs }: Manifest): Promise<void> {
+    const key = packs[0]?.key ?? '';
+    const bytes = await this.store().read(key);
+    bytes[Math.floor(bytes.length / 2)]! ^= 1;
+    this.s3.advance(2_000);
+    await this.store().put(key, bytes);
+  }
+
   async remove(): Promise<void> {
     for (const core of this.#cores) await core.close().catch(() => {});
     await this.#pool.close();

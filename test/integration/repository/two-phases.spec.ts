@@ -39,6 +39,14 @@ const remaining = async (): Promise<string[]> => {
   for (const key of objectsOf(old)) if ((await other.store.head(key)) !== undefined) there.push(key);
   return there;
 };
+/** Another host removes the old backup while a run is held up. */
+const retireDuringRun = async (gate: Gate): Promise<void> => {
+  const running = other.retention.run();
+  await gate.reached;
+  await site.core('third', RULES).repository.retire(old.name, objectsOf(old));
+  gate.open();
+  await running;
+};
 /** Every object that a dry run does not explain as staying, and why the others do. */
 const explained = async (): Promise<Record<string, string>> => {
   const { objects = [] } = await other.retention.run({ dryRun: true });
@@ -259,22 +267,13 @@ describe('two processes that remove at the same time', () => {
       await core.catalog.annotate(old.name, { pinned: true });
       const gate = new Gate();
       site.s3.faults.add({ kind: 'hold', gate, when: 'before' }, { operation: 'ListObjectsV2' }, { nth });
-      const running = other.retention.run();
-      await gate.reached;
-      await site.core('third', RULES).repository.retire(old.name, objectsOf(old));
-      gate.open();
-      await running;
+      await retireDuringRun(gate);
       expect(await remaining()).toEqual(objectsOf(old));
     },
   );
 
   it('read everything again where a backup goes while manifests are read', async () => {
-    const gate = site.s3.faults.hold({ operation: 'GetObject', key: new RegExp(`/${old.name}.json$`) });
-    const running = other.retention.run();
-    await gate.reached;
-    await site.core('third', RULES).repository.retire(old.name, objectsOf(old));
-    gate.open();
-    await running;
+    await retireDuringRun(site.s3.faults.hold({ operation: 'GetObject', key: new RegExp(`/${old.name}.json$`) }));
     expect(await remaining()).toEqual(objectsOf(old));
   });
 

@@ -17,14 +17,6 @@ beforeEach(async () => {
 });
 afterEach(async () => site.remove());
 
-/** Flips a bit in the middle of a pack. */
-async function damage({ packs }: Manifest): Promise<void> {
-  const key = packs[0]?.key ?? '';
-  const bytes = await core.store.read(key);
-  bytes[Math.floor(bytes.length / 2)]! ^= 1;
-  site.s3.advance(2_000);
-  await core.store.put(key, bytes);
-}
 /** What another machine is told of a backup. */
 const toldOf = async (name: string): Promise<unknown> => {
   site.s3.advance(2_000);
@@ -58,7 +50,7 @@ describe('what a check showed', () => {
     site.s3.advance(2_000);
     await core.verification.verify(newest.name, 'full');
     expect(await toldOf(newest.name)).toMatchObject({ mode: 'restore', ok: true });
-    await damage(newest);
+    await site.damage(newest);
     await core.verification.verify(newest.name, 'full');
     expect(await toldOf(newest.name)).toMatchObject({ mode: 'full', ok: false });
   });
@@ -127,7 +119,7 @@ describe('what a check showed', () => {
 
 describe('after a check that failed', () => {
   it('the next backup is a full one although nothing changed, and whoever made the check', async () => {
-    await damage(newest);
+    await site.damage(newest);
     expect(await site.core('elsewhere').verification.verify(newest.name, 'full')).toMatchObject({ ok: false });
     // This process has heard nothing of it.
     expect(core.backups.mustBeFull).toBe(false);
@@ -136,7 +128,7 @@ describe('after a check that failed', () => {
   });
 
   it('a start knows of it, also on a new disk, where the store answers', async () => {
-    await damage(newest);
+    await site.damage(newest);
     await core.proofs.prove(newest);
     const fresh = site.core('fresh');
     site.s3.faults.failAlways(403, { key: /\/notes\// });
@@ -155,7 +147,7 @@ describe('after a check that failed', () => {
     site.clock.advance(40 * DAY);
     await core.write('INSERT INTO guests VALUES (-2)');
     const last = await backUp(core, { full: true });
-    await damage(last);
+    await site.damage(last);
     await core.proofs.prove(last);
     const { backups } = await core.retention.run({ dryRun: true });
     expect(backups).toEqual([

@@ -17,15 +17,6 @@ beforeEach(async () => {
 });
 afterEach(async () => site.remove());
 
-/** Flips a bit in the middle of a pack. */
-async function damage({ packs }: Manifest): Promise<void> {
-  const key = packs[0]?.key ?? '';
-  const bytes = await core.store.read(key);
-  bytes[Math.floor(bytes.length / 2)]! ^= 1;
-  site.s3.advance(2_000);
-  await core.store.put(key, bytes);
-}
-
 const leftovers = async (): Promise<string[]> =>
   (await readdir(core.folder)).filter((file) => file.includes('restoring'));
 
@@ -41,7 +32,7 @@ describe('a proof', () => {
   });
 
   it('of a damaged backup tells what is wrong, and a full one is due although nothing changed', async () => {
-    await damage(newest);
+    await site.damage(newest);
     const proof = await core.proofs.prove(newest);
     expect(proof).toMatchObject({ ok: false, why: expect.stringContaining(`${newest.name} is damaged`) });
     expect(await leftovers()).toEqual([]);
@@ -56,7 +47,7 @@ describe('a proof', () => {
   });
 
   it('that failed is remembered by the next start', async () => {
-    await damage(newest);
+    await site.damage(newest);
     await core.proofs.prove(newest);
     await core.close();
     core = site.core('first');
@@ -130,7 +121,7 @@ describe('a proof', () => {
     await core.write('INSERT INTO guests VALUES (-1)');
     const shared = await backUp(core);
     expect(shared.kind).toBe('incremental');
-    await damage(newest);
+    await site.damage(newest);
     expect(await core.proofs.prove(newest)).toMatchObject({ ok: false });
     expect(core.proofs).toMatchObject({ last: { ok: false }, isOvertaken: true });
     expect(await backUp(core, { onlyIfChanged: true })).toMatchObject({ kind: 'full' });
@@ -176,7 +167,7 @@ describe('the schedule of proofs', () => {
   });
 
   it('proves the backup that is taken after one that failed', async () => {
-    await damage(newest);
+    await site.damage(newest);
     await look();
     expect(core.proofs.last).toMatchObject({ backup: newest.name, ok: false });
     expect(await look()).toBe(false);
