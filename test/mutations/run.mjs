@@ -14,6 +14,10 @@ import { MUTATIONS } from './mutations.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const wanted = MUTATIONS.filter(({ name }) => name.includes(process.argv[2] ?? ''));
+if (wanted.length === 0) {
+  console.error(`no change is called *${process.argv[2] ?? ''}*`);
+  process.exit(1);
+}
 const copy = mkdtempSync(join(tmpdir(), 'eider-mutations-'));
 process.on('exit', () => rmSync(copy, { recursive: true, force: true }));
 
