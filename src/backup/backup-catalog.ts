@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
+import { inOrder } from '../block-pool/in-order.js';
 import { EiderError } from '../errors/eider-error.js';
+import { REQUESTS_AT_ONCE } from '../object-store/object-store.js';
 import type { ForeignBackup, Listing } from '../repository/listing.js';
 import type { Manifest, Trigger } from '../repository/manifest.js';
 import type { Note, Verdict } from '../repository/note.js';
@@ -68,9 +70,7 @@ export class BackupCatalog {
     const notes = await this.repository.notes.all();
     const limit = query.limit ?? 50;
     const backups: AnyBackupView[] = [];
-    for (const [index, entry] of entries.entries()) {
-      if (index < start) continue;
-      const view = await this.#view(entry, notes);
+    for await (const view of inOrder(entries.slice(start), REQUESTS_AT_ONCE, (entry) => this.#view(entry, notes))) {
       if (query.trigger !== undefined && !(view.source === 'eider' && view.trigger === query.trigger)) continue;
       if (backups.length === limit) return { backups, next: backups.at(-1)?.name ?? null };
       backups.push(view);

@@ -1,4 +1,6 @@
+import { inOrder } from '../block-pool/in-order.js';
 import { isEiderError, messageOf } from '../errors/eider-error.js';
+import { REQUESTS_AT_ONCE } from '../object-store/object-store.js';
 import type { ListedBackup } from '../repository/listing.js';
 import type { Repository } from '../repository/repository.js';
 
@@ -28,8 +30,7 @@ export async function reportKeys(repository: Repository): Promise<KeyReport> {
   const { keyring } = repository;
   const { backups: listed } = await repository.list();
   const backups: BackupKey[] = [];
-  for (const backup of listed) {
-    const found = await keyOfBackup(repository, backup);
+  for await (const found of inOrder(listed, REQUESTS_AT_ONCE, (backup) => keyOfBackup(repository, backup))) {
     if (found !== undefined) backups.push(found);
   }
   return {

@@ -3,7 +3,7 @@ import { isEiderError } from '../errors/eider-error.js';
 import { manifestKey, nameBelow, noteKey, ownerOf, PENDING_PREFIX } from '../repository/keys.js';
 import { type Manifest, objectsOf } from '../repository/manifest.js';
 import type { Repository } from '../repository/repository.js';
-import { REQUESTS_AT_ONCE } from './retention-inventory.js';
+import { REQUESTS_AT_ONCE } from '../object-store/object-store.js';
 import type { ObjectDecision } from './retention-objects.js';
 
 /** Deletes what a plan names, and remembers what was deleted and what the credentials would not allow. */

@@ -1,6 +1,6 @@
 import { inOrder } from '../block-pool/in-order.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
-import type { ObjectInfo } from '../object-store/object-store.js';
+import { type ObjectInfo, REQUESTS_AT_ONCE } from '../object-store/object-store.js';
 import { decodeHold, type Hold, HOLD_MS } from '../repository/hold.js';
 import {
   EXTENTS_PREFIX,
@@ -40,9 +40,6 @@ export interface Inventory {
   /** Records of the log below this number are not needed any more. */
   readonly logHorizon: number;
 }
-
-/** Requests at once where there may be thousands. */
-export const REQUESTS_AT_ONCE = 16;
 
 /** How often everything is read again when a backup disappears meanwhile. */
 const TRIES = 3;

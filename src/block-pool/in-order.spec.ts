@@ -66,6 +66,31 @@ describe('tasks side by side', () => {
     );
   });
 
+  it('are as many as the width says at the moment', async () => {
+    const gates = new Gates();
+    let width = 1;
+    const consuming = (async () => {
+      for await (const result of inOrder([0, 1, 2, 3, 4, 5], () => width, gates.run)) if (result === 0) width = 3;
+    })();
+    await settle();
+    expect(gates.started).toEqual([0]);
+    gates.end(0);
+    await settle();
+    expect(gates.started).toEqual([0, 1, 2, 3]);
+    width = 1;
+    gates.end(1);
+    gates.end(2);
+    await settle();
+    expect(gates.started).toEqual([0, 1, 2, 3]);
+    gates.end(3);
+    await settle();
+    expect(gates.started).toEqual([0, 1, 2, 3, 4]);
+    gates.end(4);
+    await settle();
+    gates.end(5);
+    await consuming;
+  });
+
   it('are held back by a slow consumer', async () => {
     const gates = new Gates();
     const results = inOrder([0, 1, 2, 3, 4], 2, gates.run);

@@ -61,7 +61,7 @@ export const storeConcern = concern(
         about: 'The prefix of every key, in the bucket or the folder.',
       },
     ),
-    R2_MAX_CONCURRENCY: whole(16, [1, 64], {
+    R2_MAX_CONCURRENCY: whole(32, [1, 64], {
       about: 'Requests to the bucket at once; fewer while it asks to slow down.',
     }),
     R2_MAX_ATTEMPTS: whole(6, [1, 20], { about: 'How often a request is tried before it counts as failed.' }),

@@ -1,5 +1,8 @@
 import type { Readable } from 'node:stream';
 
+/** Requests at once where there may be thousands of small ones; the adapter has a limit of its own, for all together. */
+export const REQUESTS_AT_ONCE = 32;
+
 /** What a listing tells of an object. */
 export interface ObjectInfo {
   readonly key: string;

@@ -1,11 +1,9 @@
 import { inOrder } from '../block-pool/in-order.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
-import type { ObjectStore, RequestOptions } from '../object-store/object-store.js';
+import { type ObjectStore, type RequestOptions } from '../object-store/object-store.js';
 import { LOG_PREFIX, logKey, logNumber } from './keys.js';
+import { ReadAhead } from './read-ahead.js';
 import { decodeLogRecord, encodeLogRecord, type LogHead, type LogRecord } from './log-record.js';
-
-/** Records that are read ahead: at 50 ms each, 1,800 of them take 6 s. */
-export const READ_AHEAD = 16;
 
 /**
  * The numbered records of a repository. Each number is written once, by whoever comes first: that makes the log the lock
@@ -79,8 +77,10 @@ export class Log {
     const numbers = (function* () {
       for (let number = first; number <= last; number++) yield number;
     })();
-    yield* inOrder(numbers, READ_AHEAD, async (number) => {
+    const ahead = new ReadAhead();
+    yield* inOrder(numbers, ahead.width, async (number) => {
       const record = await this.read(number, options);
+      ahead.saw(record?.payload.length ?? 0);
       if (record !== undefined) return record;
       throw new EiderError('LOG_RECORD_MISSING', `Record ${number} of the log is missing, and ${last} is there.`, {
         details: { record: number },

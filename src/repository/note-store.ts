@@ -1,12 +1,10 @@
 import { inOrder } from '../block-pool/in-order.js';
 import { isEiderError } from '../errors/eider-error.js';
-import type { ObjectInfo, ObjectStore } from '../object-store/object-store.js';
+import { type ObjectInfo, type ObjectStore, REQUESTS_AT_ONCE } from '../object-store/object-store.js';
 import { nameBelow, noteKey, NOTES_PREFIX } from './keys.js';
 import type { Manifest } from './manifest.js';
 import { decodeNote, encodeNote, type Note } from './note.js';
 import { ReadCache } from './read-cache.js';
-
-const READS_AT_ONCE = 16;
 
 /** The notes of a repository: what became known of backups after they were taken. */
 export class NoteStore {
@@ -31,7 +29,7 @@ export class NoteStore {
       const name = nameBelow(NOTES_PREFIX, info.key);
       return name === undefined ? [] : [{ name, info }];
     });
-    for await (const { name, note } of inOrder(named, READS_AT_ONCE, async ({ name, info }) => ({
+    for await (const { name, note } of inOrder(named, REQUESTS_AT_ONCE, async ({ name, info }) => ({
       name,
       note: await this.#cache.get(info),
     }))) {

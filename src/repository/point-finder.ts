@@ -1,6 +1,7 @@
 import { EiderError, isEiderError } from '../errors/eider-error.js';
 import { contains, gapAt, type Mark, markAt, marksBehind, positionOf } from './commit-marks.js';
 import type { LogHead, LogRecord } from './log-record.js';
+import { mainHistory } from './main-history.js';
 import type { Manifest } from './manifest.js';
 import {
   isSameIteration,
@@ -26,7 +27,8 @@ export class PointFinder {
    * @throws EiderError BACKUP_NOT_FOUND, RESTORE_POINT_UNREACHABLE, LOG_RECORD_*, STORE_*
    */
   async find(target: PointTarget, signal?: AbortSignal): Promise<RestorePoint> {
-    const manifests = await this.#manifests();
+    const manifests = await mainHistory(this.repository);
+    if (manifests.length === 0) throw new EiderError('BACKUP_NOT_FOUND', 'The repository holds no backup.');
     const start = startOf(manifests, target);
     const payloads = new KeptPayloads();
     const heads = await this.#heads(start, target, payloads, signal);
@@ -94,23 +96,6 @@ export class PointFinder {
     const oldest = await this.repository.log.first(signal === undefined ? {} : { signal });
     if (oldest === undefined || Number(missing.details['record']) >= oldest) return;
     throw unreachable(`single commits are kept for PITR_WINDOW_HOURS, and this one is older; ${name} can be restored`);
-  }
-
-  /** Backups of the main history, newest first. */
-  async #manifests(): Promise<readonly Manifest[]> {
-    const { backups } = await this.repository.list();
-    const manifests: Manifest[] = [];
-    for (const { name } of backups) {
-      try {
-        const manifest = await this.repository.manifest(name);
-        if (!manifest.fork) manifests.push(manifest);
-      } catch (error) {
-        // Others may do; one that is needed is missed later.
-        if (!isEiderError(error, 'MANIFEST_CORRUPT')) throw error;
-      }
-    }
-    if (manifests.length === 0) throw new EiderError('BACKUP_NOT_FOUND', 'The repository holds no backup.');
-    return manifests;
   }
 
   /** Records behind a backup, up to the one that settles what the target is. */

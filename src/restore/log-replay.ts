@@ -9,7 +9,7 @@ import { parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.j
 import { inOrder } from '../block-pool/in-order.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { systemCode } from '../errors/system-error.js';
-import { READ_AHEAD } from '../repository/log.js';
+import { ReadAhead } from '../repository/read-ahead.js';
 import { framePlace } from '../encryption/places.js';
 import { unseal } from '../encryption/seal.js';
 import { recordName } from '../repository/keys.js';
@@ -40,8 +40,13 @@ export class LogReplay {
       return open(`${path}.wal`, 'r+');
     });
     try {
-      const read = (head: WalRecordHead): Promise<LogRecord> => this.#record(head, payloads.get(head.number), signal);
-      for await (const record of inOrder(records, READ_AHEAD, read)) {
+      const ahead = new ReadAhead();
+      const read = async (head: WalRecordHead): Promise<LogRecord> => {
+        const record = await this.#record(head, payloads.get(head.number), signal);
+        ahead.saw(record.payload.length);
+        return record;
+      };
+      for await (const record of inOrder(records, ahead.width, read)) {
         if (record.head.kind === 'wal') await this.#applyRecord(record.head, record, main, wal, signal);
       }
       await wal.truncate(position.offset);

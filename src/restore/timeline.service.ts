@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { inOrder } from '../block-pool/in-order.js';
 import { isEiderError } from '../errors/eider-error.js';
 import type { LogHead } from '../repository/log-record.js';
+import { mainHistory } from '../repository/main-history.js';
 import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { type IterationFacts, layOutTimeline, type Timeline } from './timeline.js';
@@ -24,12 +25,7 @@ export class TimelineService {
 
   /** Throws STORE_*. */
   async read(): Promise<Timeline> {
-    const { backups } = await this.repository.list();
-    const manifests: Manifest[] = [];
-    for (const { name } of backups.toReversed()) {
-      const manifest = await this.#manifest(name);
-      if (manifest !== undefined && !manifest.fork) manifests.push(manifest);
-    }
+    const manifests = (await mainHistory(this.repository)).toReversed();
     const iterations = iterationsOf(manifests);
     const last = await this.repository.log.last(manifests.at(-1)?.log ?? 0);
     const facts: IterationFacts[] = [];
@@ -73,15 +69,6 @@ export class TimelineService {
     } catch (error) {
       if (!isEiderError(error, 'LOG_RECORD_CORRUPT')) throw error;
       return undefined;
-    }
-  }
-
-  async #manifest(name: string): Promise<Manifest | undefined> {
-    try {
-      return await this.repository.manifest(name);
-    } catch (error) {
-      if (isEiderError(error, 'MANIFEST_CORRUPT') || isEiderError(error, 'BACKUP_NOT_FOUND')) return undefined;
-      throw error;
     }
   }
 }
