@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readSync, writeSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
 import { framePlace } from '../encryption/places.js';
 import { seal as sealed, unseal } from '../encryption/seal.js';
 import { type Codec, codecOf } from './codec.js';
@@ -29,9 +30,11 @@ if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
  * Runs in a worker thread. Descriptors belong to the process, so the thread reads the database file through the one that
  * the main thread keeps open, and never closes it: closing any descriptor of that file drops DuckDB's lock.
  */
-export default function run(task: BlockTask): EncodeResult | DecodeResult | HashResult | ReuseResult {
-  // What the task before has left; Node gives it back between the tasks.
+export default async function run(task: BlockTask): Promise<EncodeResult | DecodeResult | HashResult | ReuseResult> {
+  // What the task before has left. Node gives it back in a turn of the event loop, which does not come by itself while the
+  // next task is always there before the thread has looked for it.
   freeNativeGarbage();
+  await setImmediate();
   switch (task.kind) {
     case 'encode':
       return encode(task);
