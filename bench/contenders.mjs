@@ -23,9 +23,16 @@ const project = join(import.meta.dirname, '..');
  * @property {((place: Place) => string[]) | undefined} prepare   not timed
  * @property {(place: Place) => string[]} backup
  * @property {(place: Place) => string[]} restore
- * @property {(() => string[]) | undefined} restoreInPlace   over `place.database`: of Eider
+ * @property {((place: Place, machine: string) => InPlace) | undefined} inPlace   a restore on a machine, which is a folder, that
+ *   has the file already, in this state or another
  * @property {((output: string) => string[]) | undefined} verify   checks the backup that wrote this output; not timed
  * @property {((output: string) => number) | undefined} inside   seconds of that backup, without the start of its process
+ *
+ * @typedef {object} InPlace
+ * @property {string} file   where the tool restores the database to
+ * @property {Record<string, string>} env
+ * @property {string[]} command
+ * @property {((output: string) => { inside: number, fetched: number, blocks: number, localBlocks: number }) | undefined} report
  */
 
 const shell = (script) => ['sh', '-ec', script];
@@ -43,7 +50,7 @@ const eider = {
   restoreEnv: (place) => eiderEnvironment(elsewhere(place)),
   backup: () => cli('backup'),
   restore: ({ restored }) => cli('restore', '--to', restored),
-  restoreInPlace: () => cli('restore'),
+  inPlace: (place, machine) => inPlaceOfEider(eiderEnvironment(atHome(place, machine))),
   verify: (output) => cli('verify', JSON.parse(output).name),
   inside: (output) => JSON.parse(output).durations.totalMs / 1000,
 };
@@ -55,7 +62,20 @@ export const eiderUnopened = {
   about: 'the same with R2_VALIDATE_DOWNLOADS=false: hashes are checked, the file is not opened',
   env: (place) => unopened(place),
   restoreEnv: (place) => unopened(elsewhere(place)),
+  inPlace: (place, machine) => inPlaceOfEider(unopened(atHome(place, machine))),
 };
+
+function atHome(place, machine) {
+  return { ...place, database: join(machine, 'in-place.duckdb') };
+}
+
+function inPlaceOfEider(env) {
+  const report = (output) => {
+    const { durationMs, fetchedBytes, blocks, localBlocks } = JSON.parse(output);
+    return { inside: durationMs / 1000, fetched: fetchedBytes, blocks, localBlocks };
+  };
+  return { file: env.DUCKDB_PATH, env, command: cli('restore'), report };
+}
 
 function unopened(place) {
   return { ...eiderEnvironment(place), R2_VALIDATE_DOWNLOADS: 'false' };
@@ -147,6 +167,11 @@ const restic = {
     const restored = quote(join(place.folder, 'restic-out', place.database));
     return flushed(place, `restic restore latest --quiet --target ${target}\nmv ${restored} ${quote(place.restored)}`);
   },
+  inPlace: (place, machine) => {
+    const file = join(machine, place.database);
+    const command = flushed({ restored: file }, `restic restore latest --quiet --target ${quote(machine)}`);
+    return { file, env: restic.env(place), command };
+  },
 };
 
 /** @type {Contender} */
@@ -167,6 +192,12 @@ const rclone = {
   }),
   backup: (place) => ['rclone', 'copyto', place.database, `bench:${rclonePath(place)}`],
   restore: (place) => flushed(place, `rclone copyto ${quote(`bench:${rclonePath(place)}`)} ${quote(place.restored)}`),
+  // By size and time alone it would take a damaged file for the same one.
+  inPlace: (place, machine) => {
+    const file = join(machine, 'in-place.duckdb');
+    const copy = `rclone copyto --checksum ${quote(`bench:${rclonePath(place)}`)} ${quote(file)}`;
+    return { file, env: rclone.env(place), command: flushed({ restored: file }, copy) };
+  },
 };
 
 function rclonePath({ store, prefix }) {

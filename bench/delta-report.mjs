@@ -1,44 +1,61 @@
 import { table } from './markdown.mjs';
 import { fixed, median, MIB } from './units.mjs';
 
-/** Restores in the place of local files as Markdown: a row for each. */
+/** Restores in the place of local files as Markdown: a row for each file and tool. */
 export function describeDelta(cases) {
-  const [nowhere] = cases;
-  const base = secondsOf(nowhere);
   return [
-    'Restores of one backup in the place of a local file (`eider restore`), against one where there is none. “Inside”: without the start of the process.',
+    'Restores of one backup in the place of a local file (`eider restore`, `restic restore`, `rclone copyto --checksum`). Times and bytes against Eider’s (above 1: Eider is faster, fetches less):',
     '',
     table(
-      [
-        'local file',
-        'blocks that differ',
-        'local blocks',
-        'MB fetched',
-        's',
-        'all runs',
-        'inside s',
-        'time',
-        'peak MiB',
-      ],
-      cases.map((one) => {
-        const [first] = one.runs;
-        const seconds = secondsOf(one);
-        return [
-          one.local,
-          one.different === undefined ? '-' : String(one.different),
-          `${first.localBlocks} of ${first.blocks}`,
-          fixed(first.fetched / 1e6, 2),
-          fixed(seconds, 2),
-          one.runs.map((run) => fixed(run.seconds, 2)).join(' '),
-          fixed(median(one.runs.map(({ inside }) => inside)), 2),
-          `${fixed(seconds / base, 2)}x`,
-          fixed(Math.max(...one.runs.map(({ peak }) => peak)) / MIB, 0),
-        ];
-      }),
+      ['local file', 'blocks that differ', 'tool', 's', 'all runs', 'time', 'MB fetched', 'bytes', 'peak MiB'],
+      cases.flatMap(rowsOf),
     ),
+    '',
+    `Local blocks that Eider used: ${cases.map(localBlocks).join('; ')}.`,
   ];
 }
 
-function secondsOf({ runs }) {
-  return median(runs.map(({ seconds }) => seconds));
+function rowsOf({ local, different, tools }) {
+  const [own, ...others] = Object.entries(tools).map(summarize);
+  const place = [local, different === undefined ? '-' : String(different)];
+  return [
+    [...place, ...cells(own, '', '')],
+    ...others.map((tool) => [
+      '',
+      '',
+      ...cells(
+        tool,
+        times(tool.seconds, own.seconds),
+        tool.fetched === undefined ? undefined : times(tool.fetched, own.fetched),
+      ),
+    ]),
+  ];
+}
+
+function summarize([name, runs]) {
+  const all = runs.map(({ seconds }) => seconds);
+  const peak = Math.max(...runs.map((one) => one.peak));
+  return { name, all, seconds: median(all), fetched: runs[0].fetched, peak };
+}
+
+function cells({ name, all, seconds, fetched, peak }, time, bytes) {
+  const megabytes = fetched === undefined ? undefined : fetched / 1e6;
+  return [
+    name,
+    fixed(seconds, 2),
+    all.map((one) => fixed(one, 2)).join(' '),
+    time,
+    fixed(megabytes, 2),
+    bytes ?? '-',
+    fixed(peak / MIB, 0),
+  ];
+}
+
+function localBlocks({ local, tools }) {
+  const [[{ report }]] = Object.values(tools);
+  return `${local} ${report.localBlocks} of ${report.blocks} (${fixed(report.inside, 2)} s without the start of the process)`;
+}
+
+function times(value, base) {
+  return `${fixed(value / base, 2)}x`;
 }

@@ -84,11 +84,15 @@ function enter(tool, { database, folder, store }) {
       if (TOOLS.get(tool.name)) await run(tool.backup(place), env);
     },
     again: async (change) => {
+      // Its copies of the file before would fill the disk; it needs none of them.
+      if (!TOOLS.get(tool.name)) await store.empty(prefix);
       const before = await store.objects(prefix);
       const { seconds, output } = await run(tool.backup(place), env);
       const added = bytesWritten(before, await store.objects(prefix));
       await verify(tool, place, output);
-      const requests = change === NOTHING && store.s3 !== undefined ? await requestsOf(tool, place) : undefined;
+      // Of a copy of the whole file it is one PUT.
+      const counts = change === NOTHING && store.s3 !== undefined && TOOLS.get(tool.name);
+      const requests = counts ? await requestsOf(tool, place) : undefined;
       return { seconds, added, inside: tool.inside?.(output), requests };
     },
     end: () => store.empty(prefix),

@@ -8,11 +8,13 @@ import { pipeline } from 'node:stream';
  *
  * @param {string} endpoint
  * @param {{ latencyMs?: number }} options   how long each request waits before it is handed on
- * @returns {Promise<{ endpoint: string, counts: Record<string, number>, stop: () => Promise<void> }>} requests by method
+ * @returns {Promise<{ endpoint: string, counts: Record<string, number>, fetched: () => number, stop: () => Promise<void> }>}
+ *   requests by method, and the bytes of what was answered
  */
 export async function countRequests(endpoint, { latencyMs = 0 } = {}) {
   const { hostname, port } = new URL(endpoint);
   const counts = {};
+  let fetched = 0;
   const server = createServer((incoming, outgoing) => {
     const { method, url: path, headers } = incoming;
     // A listing costs as much as a write.
@@ -21,6 +23,7 @@ export async function countRequests(endpoint, { latencyMs = 0 } = {}) {
     const handOn = () => {
       const onward = request({ hostname, port, method, path, headers }, (answer) => {
         outgoing.writeHead(answer.statusCode, answer.rawHeaders);
+        answer.on('data', (chunk) => (fetched += chunk.length));
         pipeline(answer, outgoing, () => {});
       });
       onward.on('error', () => outgoing.destroy());
@@ -34,6 +37,7 @@ export async function countRequests(endpoint, { latencyMs = 0 } = {}) {
   return {
     endpoint: `http://127.0.0.1:${server.address().port}`,
     counts,
+    fetched: () => fetched,
     stop: async () => {
       server.close();
       server.closeAllConnections();

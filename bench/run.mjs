@@ -5,7 +5,7 @@ import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { contenders, eiderEnvironment, eiderUnopened } from './contenders.mjs';
+import { contenders, eiderEnvironment } from './contenders.mjs';
 import { measureDelta } from './delta.mjs';
 import { measureIncremental } from './incremental.mjs';
 import { describeMachine } from './machine.mjs';
@@ -63,10 +63,9 @@ try {
     options.database === undefined
       ? await measureIncremental({ database, contenders: all, store, folder, seed, runs, say })
       : undefined;
-  // The one that does not open the file: what it leaves is the backup, byte for byte.
   const delta =
     options.database === undefined
-      ? await measureDelta({ database, contender: eiderUnopened, store, folder, seed, runs, say })
+      ? await measureDelta({ database, contenders: all, store, folder, seed, runs, say })
       : undefined;
   const outcome = {
     date: new Date().toISOString(),
@@ -130,5 +129,6 @@ async function serve(database, all) {
     eiderEnvironment(place),
   );
   await store.empty('service');
+  await rm(live);
   return JSON.parse(output.trim().split('\n').at(-1));
 }

@@ -71,7 +71,7 @@ function hasCeph() {
 }
 
 async function startCeph(folder, bytes) {
-  const port = '7780';
+  const port = process.env.CEPH_PORT ?? '7780';
   const env = { ...process.env, CEPH_DIR: folder, CEPH_PORT: port, CEPH_SIZE_GB: String(Math.ceil(bytes / 1e9) + 10) };
   const { stdout } = await runFile(join(project, 'test/ceph/start.sh'), { env });
   const settings = Object.fromEntries(
