@@ -9,23 +9,49 @@ const FREE = { a: 1e6, b: 1e7, gigabytes: 10 };
 const DAYS = 30;
 /** A commit in every interval of three seconds, and a backup with a run of retention every half an hour. */
 const SYNCS = (DAYS * 86_400) / 3;
-const BACKUPS = DAYS * 48;
-/** Backups that are kept at a time: all of 7 days, since commits of that time rest on them, then one for each day; five full ones among them. */
-const KEPT = { full: 5, incremental: 7 * 48 + 23 };
-const RECORDS_KEPT = (8 * 86_400) / 3;
+const BACKUPS_PER_DAY = 48;
+/** Commits between two backups. */
+export const COMMITS_PER_BACKUP = 86_400 / 3 / BACKUPS_PER_DAY;
+/** All backups of so many days are there: the 7 of single commits, one for restores under way, one until what was removed goes. */
+const DAYS_WHOLE = 9;
+/** Days before these, up to 30 and the one until it goes, of which one backup each is there. */
+const DAYS_THINNED = DAYS + 1 - DAYS_WHOLE;
+/** A full backup comes after 7 days at the latest. */
+const LONGEST_CYCLE = 7 * BACKUPS_PER_DAY;
+const RECORDS_KEPT = (DAYS_WHOLE * 86_400) / 3;
+/** Objects of a page of a listing. */
+const PAGE = 1000;
+/** Health, where it is asked for all the time, tries a write every five minutes. */
+const PROBES = DAYS * 288;
+/** Each day the newest backup is restored on trial, in reads of up to this many bytes. */
+const READ = 8 * 1024 * 1024;
 
 /**
- * @param {{ a: number, b: number, bytes: number }} sync   of one record of the log
- * @param {{ a: number, b: number, bytes: number }} backup   of one incremental backup and the retention after it
- * @param {number} fullBytes   of a full backup
+ * What is stored is counted too high rather than too low: a backup of one day may use any pack since the full one before it, so
+ * all of these count.
+ *
+ * @typedef {{ a: number, b: number, bytes: number, objects: number }} Counted   requests, and what was added to the store
+ * @param {Counted} sync   of one record of the log
+ * @param {Counted} backup   of one incremental backup and the retention after it
+ * @param {Counted} full   of a full backup
  */
-export function monthlyCost(sync, backup, fullBytes) {
-  const a = sync.a * SYNCS + backup.a * BACKUPS;
-  const b = sync.b * SYNCS + backup.b * BACKUPS;
-  const gigabytes = (fullBytes * KEPT.full + backup.bytes * KEPT.incremental + sync.bytes * RECORDS_KEPT) / 1e9;
+export function monthlyCost(sync, backup, full) {
+  // Sooner, where the packs hold twice of what is used.
+  const cycle = Math.max(1, Math.min(LONGEST_CYCLE, Math.floor(full.bytes / backup.bytes)));
+  const cyclesPerDay = BACKUPS_PER_DAY / cycle;
+  const cyclesKept = DAYS_WHOLE * cyclesPerDay + DAYS_THINNED * Math.min(1, cyclesPerDay);
+  const backups = DAYS * BACKUPS_PER_DAY;
+  const fulls = backups / cycle;
+  const kept = (kind) => cyclesKept * (full[kind] + (cycle - 1) * backup[kind]);
+  // Retention lists what is kept, records of the log left out; a few pages were counted with the backup.
+  const morePages = Math.floor(kept('objects') / PAGE) * backups;
+  const requests = (kind) => sync[kind] * SYNCS + backup[kind] * (backups - fulls) + full[kind] * fulls;
+  const a = requests('a') + morePages + PROBES;
+  const b = requests('b') + DAYS * Math.ceil(full.bytes / READ);
+  const gigabytes = (kept('bytes') + sync.bytes * RECORDS_KEPT) / 1e9;
   const over = (used, free) => Math.max(0, used - free);
   const dollars =
     over(a, FREE.a) * PRICE.a + over(b, FREE.b) * PRICE.b + over(gigabytes, FREE.gigabytes) * PRICE.gigabyte;
   const withoutFree = a * PRICE.a + b * PRICE.b + gigabytes * PRICE.gigabyte;
-  return { a, b, gigabytes, dollars, withoutFree };
+  return { a, b, gigabytes, cycle, dollars, withoutFree };
 }

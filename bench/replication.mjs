@@ -9,7 +9,6 @@ import { eiderEnvironment } from './contenders.mjs';
 import { describeMachine } from './machine.mjs';
 import { run } from './measure.mjs';
 import { countRequests } from './request-counter.mjs';
-import { monthlyCost } from './monthly-cost.mjs';
 import { openStore } from './stores.mjs';
 import { percentile } from './units.mjs';
 
@@ -75,7 +74,6 @@ try {
     await rm(target);
   }
   await slow.stop();
-  const cost = store.s3 === undefined ? undefined : await countCost();
 
   const row = (what, value, limit) => `| ${what} | ${value} | ${limit} |`;
   const ms = (value) => `${value.toFixed(0)} ms`;
@@ -116,13 +114,6 @@ try {
       '',
     ].join('\n'),
   );
-  if (cost !== undefined) {
-    const thousands = (requests) => `${Math.round(requests / 1000)},000`;
-    const dollars = `$${cost.dollars.toFixed(2)} ($${cost.withoutFree.toFixed(2)} without the free tier)`;
-    process.stdout.write(
-      `A month at R2 at the default settings, a commit every 3 s: ${thousands(cost.a)} class A and ${thousands(cost.b)} class B requests, ${cost.gigabytes.toFixed(1)} GB: ${dollars}.\n`,
-    );
-  }
 } finally {
   await store?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -133,28 +124,4 @@ async function delayed(ms) {
   if (store.s3 === undefined) return { env: {}, stop: () => Promise.resolve() };
   const proxy = await countRequests(store.s3.endpoint, { latencyMs: ms });
   return { env: { R2_ENDPOINT: proxy.endpoint }, stop: proxy.stop };
-}
-
-/** Requests and bytes of one record and of one backup: what ten more of them add to what two cost. */
-async function countCost() {
-  const counted = async (task, amount) => {
-    const counter = await countRequests(store.s3.endpoint);
-    const prefix = `cost-${task}-${amount}`;
-    await shipping(task, amount, env(prefix, { R2_ENDPOINT: counter.endpoint }));
-    await counter.stop();
-    const { PUT = 0, POST = 0, LIST = 0, GET = 0, HEAD = 0 } = counter.counts;
-    const objects = [...(await store.objects(prefix))];
-    const bytes = objects.reduce((sum, [, { size }]) => sum + size, 0);
-    const full = objects.find(([key]) => key.endsWith('.duckdb.zst'))?.[1].size ?? 0;
-    await rm(`${database}.eider.json`, { force: true });
-    return { a: PUT + POST + LIST, b: GET + HEAD, bytes, full };
-  };
-  const each = async (task) => {
-    const [few, many] = [await counted(task, 2), await counted(task, 12)];
-    const per = (kind) => (many[kind] - few[kind]) / 10;
-    return { a: per('a'), b: per('b'), bytes: per('bytes'), full: few.full };
-  };
-  const sync = await each('records');
-  const backup = await each('backups');
-  return monthlyCost(sync, backup, backup.full);
 }

@@ -3,10 +3,12 @@
 //   node bench/shipping.mjs <task> <number>     (the environment is Eider's own)
 //
 // insert <seconds>: commits of four writers, as many as go. idle <seconds>: processor time without a commit. durable <count>:
-// latency of durable commits, one after the other, beside PUTs of the same size. records <count>: ships one commit in each. backups
-// <count>: commits, incremental backups and retention.
+// latency of durable commits, one after the other, beside PUTs of the same size. records <count>: ships one commit in each. cost
+// <count> <workloads> <commits>: a full backup, then for each workload records of one commit, and incremental backups with
+// retention, each after so many commits; its parent is told of each, and counts.
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { BackupService } from '../dist/backup/backup.service.js';
 import { RetentionService } from '../dist/backup/retention.service.js';
@@ -19,6 +21,7 @@ import { ReplicationLoop } from '../dist/replication/replication-loop.js';
 import { ReplicationModule } from '../dist/replication/replication.module.js';
 import { ReplicationService } from '../dist/replication/replication.service.js';
 import { percentile } from './units.mjs';
+import { WORKLOADS } from './workloads.mjs';
 
 const WRITERS = 4;
 
@@ -99,18 +102,27 @@ const tasks = {
     });
     return { durable: figures(durable), put: figures(puts) };
   },
-  async backups(count) {
+  async cost(count, [workloads, perBackup]) {
     await loop.stop();
-    const taken = [];
-    for (let n = 0; n < count; n++) {
-      await write();
+    const ship = async (workload, many) => {
+      for (let n = 0; n < many; n++) await database.write((session) => WORKLOADS[workload](session, commits++));
       replication.look();
       await replication.ship();
-      const { manifest } = await context.get(BackupService).create({ trigger: 'interval' });
-      taken.push(manifest.bytes.added);
-      await context.get(RetentionService).run();
+    };
+    await tell('full');
+    for (const workload of workloads.split(',')) {
+      for (let n = 0; n < 10; n++) await ship(workload, 1);
+      await tell('records');
+      for (let n = 0; n < count; n++) {
+        await ship(workload, Number(perBackup));
+        await tell('commits');
+        const { manifest } = await context.get(BackupService).create({ trigger: 'interval' });
+        await context.get(RetentionService).run();
+        if (manifest.kind !== 'incremental') throw new Error(`${manifest.name} is ${manifest.kind}`);
+        await tell('backup');
+      }
     }
-    return { added: percentile(taken, 0.5) };
+    return {};
   },
   async records(count) {
     await loop.stop();
@@ -123,7 +135,13 @@ const tasks = {
   },
 };
 
-const measured = await tasks[task](amount);
+/** What came before was counted once the parent has answered. */
+async function tell(mark) {
+  process.send(mark);
+  await once(process, 'message');
+}
+
+const measured = await tasks[task](amount, process.argv.slice(4));
 await loop.stop();
 await replication.stop();
 await database.close();
@@ -131,3 +149,4 @@ await context.get(BlockPool).close();
 await store.close();
 await context.close();
 console.log(JSON.stringify(measured));
+if (process.connected) process.disconnect();
