@@ -43,7 +43,9 @@ export async function makeSparse(path, bytes, seed = 1) {
 /** Commits a row, makes a checkpoint, and changes a few blocks in each gigabyte. */
 export async function changeFew(path, seed = 2) {
   await inDatabase(path, (connection) =>
-    connection.run("INSERT INTO commits SELECT coalesce(max(id), 0) + 1, now()::TIMESTAMP, 'changed' FROM commits; CHECKPOINT"),
+    connection.run(
+      "INSERT INTO commits SELECT coalesce(max(id), 0) + 1, now()::TIMESTAMP, 'changed' FROM commits; CHECKPOINT",
+    ),
   );
   const file = await open(path, 'r+');
   try {
@@ -88,7 +90,8 @@ async function raiseBlockCount(file, blocks) {
 async function expectToOpen(path, size) {
   await inDatabase(path, async (connection) => {
     const [[total]] = await (await connection.run('SELECT total_blocks FROM pragma_database_size()')).getRows();
-    if (blockOffset(Number(total)) !== size) throw new Error(`DuckDB counts ${total} blocks in a file of ${size} bytes`);
+    if (blockOffset(Number(total)) !== size)
+      throw new Error(`DuckDB counts ${total} blocks in a file of ${size} bytes`);
   });
 }
 
