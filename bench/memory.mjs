@@ -70,7 +70,7 @@ async function measure(size) {
     const incremental = await cli('incremental backup', eider.backup());
     const { kind } = await manifestOf(incremental, eider, place);
     if (kind !== 'incremental') throw new Error(`the second backup is ${kind}`);
-    const plan = await cli('plan', [...eider.restoreInPlace(), '--dry-run']);
+    const plan = await cli('plan', [...eider.inPlace(place, work).command, '--dry-run']);
     const quick = await cli('quick check', [...eider.verify(incremental.output), '--mode', 'quick']);
     const whole = await cli('full check', eider.verify(incremental.output));
     const restore = await restored(size, place, eider, cli);
