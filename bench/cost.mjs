@@ -87,7 +87,8 @@ async function countSteps(env, count) {
   const child = fork(script, words, { env: { ...process.env, ...env }, stdio });
   const steps = [];
   let before = { a: 0, b: 0, bytes: 0, objects: 0 };
-  child.on('message', async (mark) => {
+  child.on('message', async (message) => {
+    const mark = /** @type {string} */ (message);
     const now = await count();
     say(`${mark}: ${now.bytes - before.bytes} bytes`);
     steps.push({

@@ -6,6 +6,8 @@ import type {
   BlockTask,
   DecodeResult,
   DecodeTask,
+  DigestResult,
+  DigestTask,
   EncodeResult,
   EncodeTask,
   HashResult,
@@ -48,6 +50,11 @@ export class BlockPool {
   /** Looks for blocks in local files, and writes those that are found into another one. Throws what writing throws. */
   reuse(task: Omit<ReuseTask, 'kind'>): Promise<ReuseResult> {
     return this.#run({ kind: 'reuse', ...task });
+  }
+
+  /** Hashes memory that is about to be sent. */
+  digest(task: Omit<DigestTask, 'kind'>): Promise<DigestResult> {
+    return this.#run({ kind: 'digest', ...task });
   }
 
   /** Ends the threads. Idempotent; the next task would start new ones. */

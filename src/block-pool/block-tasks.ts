@@ -103,4 +103,19 @@ export interface ReuseResult {
   readonly found: readonly boolean[];
 }
 
-export type BlockTask = EncodeTask | DecodeTask | HashTask | ReuseTask;
+/** Hashes memory that is about to be sent. */
+export interface DigestTask {
+  readonly kind: 'digest';
+  readonly bytes: SharedArrayBuffer;
+  /** How many of the bytes count. */
+  readonly length: number;
+}
+
+export interface DigestResult {
+  /** In base64. */
+  readonly md5: string;
+  /** In hex. */
+  readonly sha256: string;
+}
+
+export type BlockTask = EncodeTask | DecodeTask | HashTask | ReuseTask | DigestTask;

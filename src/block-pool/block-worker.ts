@@ -10,6 +10,8 @@ import type {
   BlockTask,
   DecodeResult,
   DecodeTask,
+  DigestResult,
+  DigestTask,
   EncodedRange,
   EncodeResult,
   EncodeTask,
@@ -30,7 +32,9 @@ if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
  * Runs in a worker thread. Descriptors belong to the process, so the thread reads the database file through the one that
  * the main thread keeps open, and never closes it: closing any descriptor of that file drops DuckDB's lock.
  */
-export default async function run(task: BlockTask): Promise<EncodeResult | DecodeResult | HashResult | ReuseResult> {
+export default async function run(
+  task: BlockTask,
+): Promise<EncodeResult | DecodeResult | HashResult | ReuseResult | DigestResult> {
   // What the task before has left. Node gives it back in a turn of the event loop, which does not come by itself while the
   // next task is always there before the thread has looked for it.
   freeNativeGarbage();
@@ -44,6 +48,8 @@ export default async function run(task: BlockTask): Promise<EncodeResult | Decod
       return hash(task);
     case 'reuse':
       return reuse(task);
+    case 'digest':
+      return digest(task);
   }
 }
 
@@ -130,6 +136,11 @@ function holds(descriptor: number, { range, sha256 }: WantedBlock): boolean {
     // A bad sector, or a file that its owner has closed in this moment: the store has the block.
     return false;
   }
+}
+
+function digest({ bytes, length }: DigestTask): DigestResult {
+  const content = new Uint8Array(bytes, 0, length);
+  return { md5: createHash('md5').update(content).digest('base64'), sha256: sha256Of(content) };
 }
 
 /** Ranges are read into the same memory, one after the other, by each thread. */

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { EiderError } from '../errors/eider-error.js';
 import { compiledFile } from '../runtime/compiled-file.js';
 import type { CheckedTable, CheckReply, CheckTask } from './check-task.js';
@@ -51,6 +52,9 @@ function ask(task: CheckTask, signal: AbortSignal | undefined): Promise<CheckRep
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [],
     });
+    // It takes all cores that it can get, and this process may have queries to answer. From here, so that all of its threads
+    // begin with it: on Linux each has a priority of its own, which it takes over from the one that starts it.
+    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     let answered = false;
     let errors = '';
     const abort = (): void => void child.kill('SIGKILL');

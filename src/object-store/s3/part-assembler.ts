@@ -1,17 +1,15 @@
-import { createHash } from 'node:crypto';
 import type { ChunkSource } from '../chunk-source.js';
 
 /** A part, and whether the source ended with it. */
 export interface Part {
   readonly part: Buffer;
-  /** For Content-MD5, in base64. */
-  readonly md5: string;
   readonly last: boolean;
 }
 
 /**
  * Cuts a stream of chunks of any size into parts of exactly `partSize` bytes, the last one excepted. The buffers come from
- * a pool: a part that was sent is recycled, so that an upload takes as much memory as it has parts at once.
+ * a pool: a part that was sent is recycled, so that an upload takes as much memory as it has parts at once. Their memory
+ * can be seen by other threads, which hash it.
  */
 export class PartAssembler {
   /** Bytes taken from the source so far. */
@@ -24,23 +22,16 @@ export class PartAssembler {
     private readonly partSize: number,
   ) {}
 
-  /**
-   * The next part. The last one is empty only where the whole source is.
-   *
-   * It is hashed chunk by chunk as it fills up: 16 MiB at once would hold commits and requests up for 30 ms.
-   */
+  /** The next part. The last one is empty only where the whole source is. */
   async next(): Promise<Part> {
-    const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.partSize);
-    const hash = createHash('md5');
-    const md5 = (): string => hash.digest('base64');
+    const buffer = this.#free.pop() ?? Buffer.from(new SharedArrayBuffer(this.partSize));
     let filled = 0;
     for (;;) {
       // A full part is the last one only if nothing follows, so one more chunk is pulled before it is handed out.
       this.#rest ??= await this.#pull();
-      if (this.#rest === undefined) return { part: buffer.subarray(0, filled), md5: md5(), last: true };
-      if (filled === this.partSize) return { part: buffer, md5: md5(), last: false };
+      if (this.#rest === undefined) return { part: buffer.subarray(0, filled), last: true };
+      if (filled === this.partSize) return { part: buffer, last: false };
       const copied = this.#rest.copy(buffer, filled);
-      hash.update(buffer.subarray(filled, filled + copied));
       filled += copied;
       this.#rest = copied === this.#rest.length ? undefined : this.#rest.subarray(copied);
     }

@@ -16,6 +16,7 @@ import type {
   UploadOptions,
 } from '../object-store.js';
 import type { StoreUpkeep } from '../store-upkeep.js';
+import { type DigestPart, digestHere } from './part-digest.js';
 import { FailedRequest } from './read-failure.js';
 import { type ConditionalWrites, createObject, exists, orAbsent, Unsupported } from './s3-create.js';
 import { failureOfForeigner } from './s3-failure.js';
@@ -37,7 +38,12 @@ export class S3ObjectStore implements ObjectStore, StoreUpkeep {
   /** Whether the bucket was seen: a HEAD that answers 404 does not tell a missing object from a missing bucket. */
   #bucketSeen = false;
 
-  constructor(config: BucketConfig, pacing?: Pacing) {
+  /** @param digestPart - hashes the parts of uploads; on this thread where absent */
+  constructor(
+    config: BucketConfig,
+    pacing?: Pacing,
+    private readonly digestPart: DigestPart = (part) => Promise.resolve(digestHere(part)),
+  ) {
     this.requests = new S3Requests(config, pacing);
     this.description = this.requests.place;
     this.prefix = config.prefix;
@@ -72,7 +78,8 @@ export class S3ObjectStore implements ObjectStore, StoreUpkeep {
 
   async upload(key: string, chunks: AsyncIterable<Buffer>, options: UploadOptions = {}): Promise<{ bytes: number }> {
     const sizeOf = async (signal: AbortSignal): Promise<number | undefined> => (await this.head(key, { signal }))?.size;
-    return await uploadObject({ requests: this.requests, sizeOf }, this.fullKey(key), chunks, options);
+    const { requests, digestPart } = this;
+    return await uploadObject({ requests, digestPart, sizeOf }, this.fullKey(key), chunks, options);
   }
 
   async open(key: string, options: GetOptions = {}): Promise<ObjectBody> {

@@ -10,9 +10,11 @@ import { ChunkSource } from '../chunk-source.js';
 import { LinkedAbort } from '../linked-abort.js';
 import { FailedRequest } from './read-failure.js';
 import { failureOfForeigner } from './s3-failure.js';
-import { type Part, PartAssembler } from './part-assembler.js';
+import { PartAssembler } from './part-assembler.js';
+import type { DigestPart } from './part-digest.js';
 import { putRequest } from './s3-put.js';
 import type { Request, S3Requests } from './s3-requests.js';
+import { BEFORE_SIGNING, bodyOf, signedWith } from './signed-body.js';
 
 /** Bytes of a part unless the caller says otherwise: 10,000 of them are 156 GiB. */
 export const PART_SIZE = 16 * 1024 * 1024;
@@ -24,6 +26,7 @@ const PARTS_IN_FLIGHT = 2;
 /** What an upload needs beside the requests. */
 export interface UploadPort {
   readonly requests: S3Requests;
+  readonly digestPart: DigestPart;
   /** Size of the object under the key, or undefined. */
   readonly sizeOf: (signal: AbortSignal) => Promise<number | undefined>;
 }
@@ -70,17 +73,17 @@ class Upload {
   async run(assembler: PartAssembler): Promise<{ bytes: number }> {
     let number = 0;
     for (;;) {
-      const next = await assembler.next();
-      const { part, md5, last } = next;
+      const { part, last } = await assembler.next();
       if (number === 0 && last) {
-        await this.#send(`Writing ${this.key}`, putRequest(this.#bucket, this.key, part, { md5 }));
+        const digest = await this.port.digestPart(part);
+        await this.#send(`Writing ${this.key}`, putRequest(this.#bucket, this.key, part, { digest }));
         return { bytes: part.length };
       }
       number += 1;
       if (number > MAX_PARTS) throw this.#tooManyParts(part.length);
       this.#id ??= await this.#begin();
       while (this.#inFlight.size >= PARTS_IN_FLIGHT) await Promise.race(this.#inFlight);
-      this.#launch(this.#id, number, next, () => assembler.recycle(part));
+      this.#launch(this.#id, number, part, () => assembler.recycle(part));
       if (last) break;
     }
     await Promise.all(this.#inFlight);
@@ -115,7 +118,7 @@ class Upload {
     });
   }
 
-  #launch(id: string, number: number, part: Part, done: () => void): void {
+  #launch(id: string, number: number, part: Buffer, done: () => void): void {
     const sending = this.#sendPart(id, number, part)
       .then(done, (error: unknown) => {
         this.firstFailure ??= error;
@@ -126,19 +129,21 @@ class Upload {
     this.#inFlight.add(sending);
   }
 
-  async #sendPart(id: string, number: number, { part, md5 }: Part): Promise<void> {
+  async #sendPart(id: string, number: number, part: Buffer): Promise<void> {
+    const digest = await this.port.digestPart(part);
     const input = {
       Bucket: this.#bucket,
       Key: this.key,
       UploadId: id,
       PartNumber: number,
-      Body: part,
       ContentLength: part.length,
-      ContentMD5: md5,
+      ContentMD5: digest.md5,
     };
-    const { ETag } = await this.#send(`Writing part ${number} of ${this.key}`, (client, abortSignal) =>
-      client.send(new UploadPartCommand(input), { abortSignal }),
-    );
+    const { ETag } = await this.#send(`Writing part ${number} of ${this.key}`, (client, abortSignal) => {
+      const command = new UploadPartCommand({ ...input, Body: bodyOf(part) });
+      command.middlewareStack.add(signedWith(digest), BEFORE_SIGNING);
+      return client.send(command, { abortSignal });
+    });
     if (ETag === undefined) {
       throw this.port.requests.error(`Writing ${this.key}`, failureOfForeigner('the answer to a part has no ETag'));
     }
