@@ -108,7 +108,7 @@ export class BackupCatalog {
   async #view(entry: Entry, notes: ReadonlyMap<string, Note>): Promise<AnyBackupView> {
     if (entry.foreign !== undefined) return foreignView(entry.foreign);
     try {
-      return viewOf(await this.repository.manifest(entry.name), notes.get(entry.name));
+      return viewOf(await this.repository.manifests.of(entry.name), notes.get(entry.name));
     } catch (error) {
       if (!(error instanceof EiderError) || !DAMAGE.has(error.code)) throw error;
       const { code, message } = error;

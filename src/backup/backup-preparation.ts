@@ -103,9 +103,9 @@ export class BackupPreparation {
       const taken =
         listing.foreign.some((foreign) => foreign.name.startsWith(`${name}.duckdb`)) ||
         partKeysOf(name).some((key) => listing.objects.has(key));
-      if (!taken && (await this.repository.reserve(name, base?.manifest.name))) {
+      if (!taken && (await this.repository.reservations.take(name, base?.manifest.name))) {
         // Looked at after the reservation is there: whoever removes the base looks the other way round.
-        const isThere = base !== undefined && (await this.repository.exists(base.manifest.name));
+        const isThere = base !== undefined && (await this.repository.manifests.exists(base.manifest.name));
         return { name, base: isThere ? base : undefined, hurried: HURRIED.has(request.trigger) };
       }
       newest = next;
@@ -115,7 +115,7 @@ export class BackupPreparation {
   /** Removes what a failed backup left, its reservation last: whatever cannot be removed now is then never listed. */
   async discard(name: string): Promise<void> {
     for (const key of partKeysOf(name, formOf(this))) await this.repository.store.delete(key);
-    await this.repository.release(name);
+    await this.repository.reservations.release(name);
   }
 
   async #reasonForFull(base: BaseBackup, request: BackupRequest, listing: Listing): Promise<string | undefined> {

@@ -225,14 +225,14 @@ export class BackupService {
         totalMs: Math.round(this.clock.monotonicMs() - started),
       },
     });
-    if (!(await this.#untilGivenUp(this.repository.isReserved(name)))) {
+    if (!(await this.#untilGivenUp(this.repository.reservations.has(name)))) {
       // What arrived after retention had looked would be taken for a file that somebody put there.
       await this.#discard(name);
       throw new EiderError('BACKUP_FAILED', `${name} took more than a day: retention has removed what it had stored.`);
     }
     await this.#requireTurn(name);
     await this.lineage.committing(name);
-    await this.#untilGivenUp(this.repository.commit(manifest));
+    await this.#untilGivenUp(this.repository.manifests.commit(manifest));
     await this.#committed(manifest, image.position);
     return { created: true, manifest };
   }
@@ -259,7 +259,7 @@ export class BackupService {
   async #isWhole(name: string, { backups, objects }: Listing): Promise<boolean> {
     if (!backups.some((backup) => backup.name === name)) return false;
     try {
-      const { packs, wal } = await this.repository.manifest(name);
+      const { packs, wal } = await this.repository.manifests.of(name);
       const expected = [...packs, ...(wal === null ? [] : [{ key: wal.key, length: wal.stored }])];
       return expected.every(({ key, length }) => objects.get(key)?.size === length);
     } catch (error) {
@@ -278,7 +278,7 @@ export class BackupService {
     );
     await this.#untilGivenUp(this.#listener(manifest));
     try {
-      await this.#untilGivenUp(this.repository.release(manifest.name));
+      await this.#untilGivenUp(this.repository.reservations.release(manifest.name));
     } catch (error) {
       this.#logger.warn(`the reservation of ${manifest.name} could not be removed: ${messageOf(error)}`);
     }
@@ -306,7 +306,7 @@ export class BackupService {
     for (const { name } of backups) {
       // Its manifest need not be read: a damaged one must not keep the next backup from being taken.
       if (isOwnBackup(state, name)) return undefined;
-      const manifest = await this.repository.manifest(name);
+      const manifest = await this.repository.manifests.of(name);
       if (manifest.fork) continue;
       const names = backups.map((backup) => backup.name);
       return knowsNewest(state, manifest, names) ? undefined : manifest;

@@ -43,7 +43,7 @@ export async function reportKeys(repository: Repository): Promise<KeyReport> {
 /** Undefined where it was removed meanwhile. */
 async function keyOfBackup(repository: Repository, { name }: ListedBackup): Promise<BackupKey | undefined> {
   try {
-    const { encryption } = await repository.manifest(name);
+    const { encryption } = await repository.manifests.of(name);
     const keyId = encryption?.keyId ?? null;
     const readable = keyId === null || repository.keyring.find(keyId) !== undefined;
     return { name, keyId, readable, error: null };

@@ -19,7 +19,7 @@ export async function refuseLostKey(repository: Repository, { backups, objects }
   const { keyring } = repository;
   for (const { name } of backups) {
     try {
-      const manifest = await repository.manifest(name);
+      const manifest = await repository.manifests.of(name);
       if (manifest.fork) continue;
       keyOf(manifest, keyring);
       return;

@@ -53,7 +53,7 @@ export class RepositorySweep {
     let completed = false;
     const remains = markers.filter(({ reason }) => reason === 'remains');
     await this.#each(remains, async ({ for: name = '' }) => {
-      if (await this.repository.exists(name)) completed = true;
+      if (await this.repository.manifests.exists(name)) completed = true;
     });
     return completed;
   }

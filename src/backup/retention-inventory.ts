@@ -126,7 +126,7 @@ export class InventoryReader {
   async #manifest(name: string, signal: AbortSignal | undefined): Promise<Manifest> {
     signal?.throwIfAborted();
     try {
-      return await this.repository.manifest(name);
+      return await this.repository.manifests.of(name);
     } catch (error) {
       if (!isEiderError(error, 'MANIFEST_CORRUPT')) throw error;
       throw new EiderError(
@@ -161,7 +161,7 @@ export class InventoryReader {
     }
     const markers = new Map<string, Marker>();
     const read = async (name: string, info: ObjectInfo): Promise<void> => {
-      const reservation = await this.repository.reservations.get(info);
+      const reservation = await this.repository.reservations.read(info);
       markers.set(name, { modifiedAt: info.modifiedAt, reservation });
     };
     const wanted = new Set([...holds.values()].map(({ backup }) => backup));

@@ -124,7 +124,7 @@ export class RetentionService {
     const about = { backups, remains: [...new Set(remains)], extents, dryRun };
     if (dryRun) return { ...about, objects, removed: [], denied: [] };
     const sweep = new RepositorySweep(this.repository, signal);
-    for (const name of unmarkedNames(inventory, objects)) await this.repository.mark(name);
+    for (const name of unmarkedNames(inventory, objects)) await this.repository.reservations.markEnded(name, []);
     const retiring = new Set(backups.filter(({ keep }) => !keep).map(({ name }) => name));
     await sweep.retireAll(
       inventory.manifests.filter(({ name }) => retiring.has(name)),

@@ -21,7 +21,7 @@ export class Verdicts {
     try {
       await this.repository.claim();
       // One that was removed meanwhile is in nobody's list any more.
-      if (!(await this.repository.exists(manifest.name))) return;
+      if (!(await this.repository.manifests.exists(manifest.name))) return;
       await this.repository.notes.change(manifest, (note) => ({
         ...note,
         verified: verdictAfter(note.verified, verdict),

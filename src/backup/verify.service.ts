@@ -34,14 +34,15 @@ export class VerifyService {
   }
 
   /**
-   * The manifest of a backup that can be checked.
+   * The manifest of a backup that can be checked, as the store holds it now.
    *
    * @throws EiderError BACKUP_NOT_FOUND, MANIFEST_CORRUPT; REQUEST_INVALID for a file without a manifest, which has no
    *   hashes to be checked against
    */
   async find(text: string): Promise<Manifest> {
     const without = ', so there is nothing to check it against; restore it to a file instead.';
-    return ownBackup(this.repository, text, without);
+    const { name } = await ownBackup(this.repository, text, without);
+    return this.repository.manifests.readAgain(name);
   }
 
   /**

@@ -5,6 +5,9 @@ import { isMissing } from '../errors/system-error.js';
 /** What a database knows of its own history. */
 export const stateFileOf = (database: string): string => `${database}.eider.json`;
 
+/** Where the last manifest that was written is kept: a cache. */
+export const manifestCacheOf = (database: string): string => `${database}.eider-manifest.json`;
+
 /** Where block tables of the newest backup are kept: a cache. */
 export const extentCacheOf = (database: string): string => `${database}.eider-extents`;
 

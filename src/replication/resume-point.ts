@@ -95,7 +95,7 @@ async function basesOf(
   const bases: Manifest[] = [];
   let isKnown = false;
   for (const { name } of backups) {
-    const manifest = await repository.manifest(name);
+    const manifest = await repository.manifests.of(name);
     const { position, fork } = manifest;
     if (fork || position.lineage !== lineage || position.iteration > iteration) continue;
     isKnown = true;

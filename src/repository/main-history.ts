@@ -22,7 +22,7 @@ export async function mainHistory(repository: Repository): Promise<readonly Mani
 
 async function readable(repository: Repository, name: string): Promise<Manifest | undefined> {
   try {
-    return await repository.manifest(name);
+    return await repository.manifests.of(name);
   } catch (error) {
     if (isEiderError(error) && LEFT_OUT.has(error.code)) return undefined;
     throw error;

@@ -7,8 +7,9 @@ import { ObjectStoreModule } from '../object-store/object-store.module.js';
 import { Clock } from '../runtime/clock.js';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
 import { encryptionConfig, type EncryptionConfig } from '../config/encryption.config.js';
-import { extentCacheOf } from '../database/database-files.js';
+import { extentCacheOf, manifestCacheOf } from '../database/database-files.js';
 import { ExtentCache } from './extent-cache.js';
+import { ManifestCache } from './manifest-cache.js';
 import { Repository } from './repository.js';
 
 @Module({
@@ -28,7 +29,10 @@ import { Repository } from './repository.js';
           store,
           config,
           () => clock.now(),
-          new ExtentCache(extentCacheOf(resolve(path))),
+          {
+            manifest: new ManifestCache(manifestCacheOf(resolve(path))),
+            extents: new ExtentCache(extentCacheOf(resolve(path))),
+          },
           keyring,
           (ms, work) => clock.every(ms, work),
         ),

@@ -105,7 +105,7 @@ export class RestoreService {
 
   /** Throws BACKUP_NOT_FOUND where a backup has been removed. */
   async requireListed(name: string): Promise<void> {
-    if (await this.repository.exists(name)) return;
+    if (await this.repository.manifests.exists(name)) return;
     throw new EiderError('BACKUP_NOT_FOUND', `${name} has been removed.`);
   }
 

@@ -157,7 +157,7 @@ describe('kill -9', () => {
 /** Restores a backup beside the database and compares what is in it with what it must hold. */
 async function restoreAndCompare(core: TestCore, model: CrashModel, name: string): Promise<string[]> {
   const file = join(stage.path, 'restored.duckdb');
-  const manifest = await core.repository.manifest(name);
+  const manifest = await core.repository.manifests.of(name);
   try {
     await core.restores.toFile(await core.restores.find({ backup: name }), file);
     const { commits, halves } = await commitsIn(file);

@@ -18,8 +18,9 @@ import { Migrator } from '../../src/database/migrator.js';
 import { Lineage } from '../../src/lineage/lineage.js';
 import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
 import type { ObjectStore } from '../../src/object-store/object-store.js';
-import { extentCacheOf } from '../../src/database/database-files.js';
+import { extentCacheOf, manifestCacheOf } from '../../src/database/database-files.js';
 import { ExtentCache } from '../../src/repository/extent-cache.js';
+import { ManifestCache } from '../../src/repository/manifest-cache.js';
 import { Repository } from '../../src/repository/repository.js';
 import { LateDecision } from '../../src/restore/late-decision.js';
 import { OnlineRestore } from '../../src/restore/online-restore.service.js';
@@ -125,7 +126,10 @@ export class TestCore {
       store,
       backupRules,
       () => clock.now(),
-      new ExtentCache(extentCacheOf(this.database.path)),
+      {
+        manifest: new ManifestCache(manifestCacheOf(this.database.path)),
+        extents: new ExtentCache(extentCacheOf(this.database.path)),
+      },
       encryptionConcern.parse(variables).keyring,
       (ms, work) => clock.every(ms, work),
     );

@@ -56,7 +56,7 @@ describe('the name of a backup', () => {
   });
 
   it('is not that of a backup which was never completed', async () => {
-    await core.repository.reserve('hesocial-backup-20260101-000000');
+    await core.repository.reservations.take('hesocial-backup-20260101-000000');
     expect((await backUp(core)).name).toBe('hesocial-backup-20260101-000000-2');
   });
 });
@@ -72,7 +72,7 @@ describe('a name that two processes reserve at once', () => {
     const name = 'hesocial-backup-20260101-000000';
     const late = site.core('late');
     const pending = site.s3.faults.hold({ operation: 'PutObject', key: /\/pending\// });
-    const reserving = late.repository.reserve(name);
+    const reserving = late.repository.reservations.take(name);
     await pending.reached;
     expect((await backUp(core)).name).toBe(name);
     pending.open();

@@ -125,7 +125,7 @@ describe('the times at which backups are due', () => {
     await clock.asleep();
     const [newest, ...rest] = await names();
     expect(rest).toEqual(before);
-    expect(await core.repository.manifest(newest ?? '')).toMatchObject({ trigger: 'interval' });
+    expect(await core.repository.manifests.of(newest ?? '')).toMatchObject({ trigger: 'interval' });
     expect(dueIn()).toBe(INTERVAL);
   });
 

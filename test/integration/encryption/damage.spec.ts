@@ -128,8 +128,8 @@ describe('of an encrypted backup', () => {
 
   it('a hash in a manifest that was copied is refused when the restored file is compared', async () => {
     // As it is, under another name.
-    await core.repository.commit({ ...newest, name: `${newest.name}9` });
-    const bent = await core.repository.manifest(`${newest.name}9`);
+    await core.repository.manifests.commit({ ...newest, name: `${newest.name}9` });
+    const bent = await core.repository.manifests.of(`${newest.name}9`);
     expect(await core.proofs.prove(bent)).toMatchObject({
       ok: false,
       why: expect.stringContaining('A hash in the manifest'),

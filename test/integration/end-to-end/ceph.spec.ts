@@ -89,7 +89,7 @@ describeReal(`a whole round with a real S3 store (${REAL_BUCKET})`, () => {
       throw new Error('given up');
     });
     await expect(given).rejects.toThrow('given up');
-    expect((await core.repository.manifest(name)).wal).not.toBeNull();
+    expect((await core.repository.manifests.of(name)).wal).not.toBeNull();
     await core.close();
     await rm(core.folder, { recursive: true });
 
@@ -144,7 +144,7 @@ describeReal(`a whole round with a real S3 store (${REAL_BUCKET})`, () => {
   it('of two writers that want the same name at once exactly one gets it', async () => {
     const [first, second] = [machine('first'), machine('second')];
     const taken = await Promise.all(
-      [first, second].map(({ repository }) => repository.reserve('hesocial-20260101-000000')),
+      [first, second].map(({ repository }) => repository.reservations.take('hesocial-20260101-000000')),
     );
     expect(taken.filter(Boolean)).toHaveLength(1);
   });
@@ -160,7 +160,7 @@ describeReal(`a whole round with a real S3 store (${REAL_BUCKET})`, () => {
 
     await first.write('DELETE FROM bookings WHERE id < 20');
     const fork = await backedUp(first);
-    expect((await first.repository.manifest(fork)).fork).toBe(true);
+    expect((await first.repository.manifests.of(fork)).fork).toBe(true);
     expect(first.backups.status.replacedBy).toBe(newest);
     await expect(first.write('DELETE FROM bookings')).rejects.toMatchObject({ code: 'DATABASE_READ_ONLY' });
   });
@@ -171,9 +171,9 @@ describeReal(`a whole round with a real S3 store (${REAL_BUCKET})`, () => {
       await bucket.empty();
       const core = machine(name, env);
       await booked(core);
-      const full = await core.repository.manifest(await backedUp(core));
+      const full = await core.repository.manifests.of(await backedUp(core));
       await core.write('UPDATE bookings SET token = upper(token) WHERE id < 1000');
-      const newer = await core.repository.manifest(await backedUp(core));
+      const newer = await core.repository.manifests.of(await backedUp(core));
       expect(newer.kind).toBe('incremental');
       expect(newer.bytes.added).toBeLessThan(full.bytes.added / 2);
       const content = await core.number(CONTENT);
@@ -227,12 +227,12 @@ describeReal(`a whole round with a real S3 store (${REAL_BUCKET})`, () => {
       PITR_WINDOW_HOURS: '0',
     });
     await booked(core);
-    const older = await core.repository.manifest(await backedUp(core));
+    const older = await core.repository.manifests.of(await backedUp(core));
     clock.advance(31 * DAY_MS);
     await core.write('DELETE FROM bookings WHERE id < 1000');
     await core.backups.create({ trigger: 'manual', full: true });
     await core.retention.run();
-    await expect(core.repository.manifest(older.name)).rejects.toMatchObject({ code: 'BACKUP_NOT_FOUND' });
+    await expect(core.repository.manifests.of(older.name)).rejects.toMatchObject({ code: 'BACKUP_NOT_FOUND' });
     expect(await core.store.head(older.packs[0]?.key ?? '')).toBeDefined();
     clock.advance(Date.now() + 2 * DAY_MS - clock.now().getTime());
     await core.retention.run();

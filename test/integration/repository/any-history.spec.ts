@@ -84,7 +84,7 @@ class History {
     const needed = new Set(['repository.json']);
     const { backups } = await repository.list();
     for (const { name } of backups) {
-      for (const key of [manifestKey(name), noteKey(name), ...objectsOf(await repository.manifest(name))])
+      for (const key of [manifestKey(name), noteKey(name), ...objectsOf(await repository.manifests.of(name))])
         needed.add(key);
     }
     // The pack of a backup that is gone and whose blocks another one needs is still marked as no backup.
@@ -108,7 +108,7 @@ class History {
   /** A machine that has nothing but the repository gets what was written down. */
   async expectRestorable(name: string): Promise<void> {
     const other = site.core(`reader-${++this.#machines}`, this.rules);
-    const manifest = await other.repository.manifest(name);
+    const manifest = await other.repository.manifests.of(name);
     await other.restores.toFile({ kind: 'eider', manifest }, other.database.path);
     await other.open();
     expect(await contentOf(other)).toEqual(this.content.get(name));
@@ -223,7 +223,7 @@ class History {
 
   async #newestKey(): Promise<string | null> {
     const [newest] = await this.listed();
-    return newest === undefined ? null : ((await this.core.repository.manifest(newest)).encryption?.keyId ?? null);
+    return newest === undefined ? null : ((await this.core.repository.manifests.of(newest)).encryption?.keyId ?? null);
   }
 
   async #loseTheDisk(): Promise<void> {
@@ -241,7 +241,7 @@ class History {
   async #cutOff(): Promise<void> {
     const name = `hesocial-backup-20250101-0000${String(this.pick(60)).padStart(2, '0')}`;
     const { repository, store } = this.core;
-    if (!(await repository.reserve(name, (await this.listed())[0]))) return;
+    if (!(await repository.reservations.take(name, (await this.listed())[0]))) return;
     await store.put(`${name}.blocks.zst`, Buffer.from('cut'));
     await store.put(extentKey(createHash('sha256').update(name).digest('hex'), false), Buffer.from('cut'));
   }

@@ -61,7 +61,7 @@ describe(`a bucket with ${COUNT} backups`, () => {
       const listing = await core.repository.list();
       expect(listing.foreign).toEqual([]);
       for (const { name } of listing.backups) {
-        for (const { key, length } of (await core.repository.manifest(name)).packs)
+        for (const { key, length } of (await core.repository.manifests.of(name)).packs)
           expect(listing.objects.get(key)?.size).toBe(length);
       }
     },

@@ -42,7 +42,7 @@ beforeEach(async () => {
   await backUp(core);
   await core.catalog.annotate(first.name, { label: null, pinned: false });
   await core.store.put(`extents/${'a'.repeat(64)}.jsonl.zst`, Buffer.from('left'));
-  await core.repository.reserve('hesocial-backup-20251231-000000');
+  await core.repository.reservations.take('hesocial-backup-20251231-000000');
   await core.store.put('hesocial-backup-20251231-000000.duckdb.zst', Buffer.from('cut'));
   site.clock.advance(20 * DAY);
   await core.write('INSERT INTO guests VALUES (2)');
@@ -83,7 +83,7 @@ describe('retention whose store fails in the middle', () => {
           const { backups, foreign } = await core.repository.list();
           expect(foreign).toEqual([]);
           for (const { name } of backups) {
-            expect(await core.verify.quick(await core.repository.manifest(name))).toMatchObject({ ok: true });
+            expect(await core.verify.quick(await core.repository.manifests.of(name))).toMatchObject({ ok: true });
           }
           site.s3.advance(2_000);
           await fresh().retention.run();

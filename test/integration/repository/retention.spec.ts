@@ -192,7 +192,7 @@ describe('retention', () => {
       const { backups, foreign } = await core.repository.list();
       expect(foreign).toEqual([]);
       for (const { name } of backups) {
-        expect(await core.verify.quick(await core.repository.manifest(name))).toMatchObject({ ok: true });
+        expect(await core.verify.quick(await core.repository.manifests.of(name))).toMatchObject({ ok: true });
       }
       site.s3.advance(2_000);
       await core.retention.run();

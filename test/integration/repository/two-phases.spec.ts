@@ -281,7 +281,7 @@ describe('two processes that remove at the same time', () => {
     const removal = site.s3.faults.hold({ operation: 'DeleteObject', key: new RegExp(`/${old.name}.json$`) });
     const retiring = other.repository.retire(old.name, objectsOf(old));
     await removal.reached;
-    await core.repository.release(old.name);
+    await core.repository.reservations.release(old.name);
     site.s3.advance(2_000);
     removal.open();
     await retiring;

@@ -63,7 +63,7 @@ describe('a proof', () => {
       name: 'hesocial-backup-20260101-000009',
       tables: [{ schema: 'main', name: 'guests', rows: 999, exact: true, hash: null }],
     };
-    await core.repository.commit(bent);
+    await core.repository.manifests.commit(bent);
     const quick = site.core('quick', { R2_VALIDATE_DOWNLOADS: 'false' });
     expect(await quick.proofs.prove(bent)).toMatchObject({
       ok: false,
@@ -79,7 +79,7 @@ describe('a proof', () => {
       name: 'hesocial-backup-20260101-000009',
       tables: newest.tables.map((each) => ({ ...each, hash: `${each.hash}1` })),
     };
-    await core.repository.commit(bent);
+    await core.repository.manifests.commit(bent);
     expect(await core.proofs.prove(bent)).toMatchObject({
       ok: false,
       why: expect.stringContaining('main.guests has other contents than when it was backed up'),
@@ -89,7 +89,7 @@ describe('a proof', () => {
       name: 'hesocial-backup-20260101-000010',
       database: { ...bent.database, duckdbVersion: 'v1.5.0' },
     };
-    await core.repository.commit(older);
+    await core.repository.manifests.commit(older);
     // Another version may hash otherwise.
     expect(await core.proofs.prove(older)).toMatchObject({ ok: true });
   });

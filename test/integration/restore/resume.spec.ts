@@ -77,7 +77,7 @@ describe('a restore that the store ended half-way', () => {
     await interrupt(core);
     // The same content by another name.
     const other: Manifest = { ...manifest, name: 'hesocial-manual-20300101-000000' };
-    await core.repository.commit(other);
+    await core.repository.manifests.commit(other);
     const report = await core.start.replaceLocal({ kind: 'eider', manifest: other });
     expect(report.localBlocks).toBeGreaterThan(10);
     expect((await readFile(core.database.path)).equals(original)).toBe(true);

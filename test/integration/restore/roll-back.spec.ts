@@ -86,7 +86,7 @@ describe('an online restore that fails', () => {
       name: 'hesocial-manual-20260101-000009',
       tables: [{ schema: 'main', name: 'guests', rows: 11, exact: true, hash: null }],
     };
-    await core.repository.commit(bent);
+    await core.repository.manifests.commit(bent);
     const found = await core.restores.find({ backup: bent.name });
     await expect(core.online.restore(found)).rejects.toMatchObject({ code: 'RESTORE_CHECK_FAILED' });
     await expectUnharmed();
@@ -210,7 +210,7 @@ describe('an online restore', () => {
       },
     };
     await core.store.put('bad.duckdb.wal.zst', zstd(wal));
-    await core.repository.commit(bad);
+    await core.repository.manifests.commit(bad);
     const failure: unknown = await core.online
       .restore(await core.restores.find({ backup: bad.name }), { force: true })
       .catch((error: unknown) => error);

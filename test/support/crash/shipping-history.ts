@@ -184,7 +184,7 @@ export class ShippingHistory {
   async #isAfterFirstBackup({ t }: AcknowledgedPoint): Promise<boolean> {
     const { repository } = this.core;
     const oldest = (await repository.list()).backups.at(-1);
-    return oldest !== undefined && Date.parse((await repository.manifest(oldest.name)).createdAt) <= t;
+    return oldest !== undefined && Date.parse((await repository.manifests.of(oldest.name)).createdAt) <= t;
   }
 
   /** What a backup brought to the store, and no record, can be restored with that backup only. */
