@@ -1,4 +1,5 @@
-import { ERRORS, type ErrorEntry } from '../errors/catalogue.js';
+import { ERRORS } from '../errors/catalogue.js';
+import type { ErrorEntry } from '../errors/error-entry.js';
 import { GENERATED, plainText, table } from './markdown.js';
 
 const INTRODUCTION = `# Errors
