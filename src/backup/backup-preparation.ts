@@ -12,7 +12,7 @@ import type { Clock } from '../runtime/clock.js';
 import type { BackupRequest } from './backup-request.js';
 import { BaseBackup } from './base-backup.js';
 import { reasonForFull } from './full-or-incremental.js';
-import { formOf } from './image-capture.js';
+import { formOf } from './image-upload.js';
 import { refuseLostKey } from './lost-key.js';
 
 /** A shutdown has a deadline, and a restore holds writes off meanwhile. */

@@ -27,7 +27,7 @@ export const MUTATIONS = [
   {
     name: 'a backup reads the database file before the log',
     file: 'src/backup/image-capture.ts',
-    from: /( {4}const \{ position, tables \} = await this\.#cut\(target\);\n[^]*?)( {4}const size = files\.size\(\);\n[^]*?#storeBlocks\(target, size, progress\);\n)/,
+    from: /( {4}const \{ position, tables \} = await this\.#reader\.contents\(target\);\n[^]*?)( {4}const size = files\.size\(\);\n[^]*?await upload\.blocks\([^\n]*\n)/,
     to: '$2$1',
     spec: ['integration', 'test/integration/backup/live-image.spec.ts'],
     // Whether a commit points at a block that was read too early is up to the machine.
