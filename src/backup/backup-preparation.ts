@@ -13,7 +13,6 @@ import type { BackupRequest } from './backup-request.js';
 import { BaseBackup } from './base-backup.js';
 import { reasonForFull } from './full-or-incremental.js';
 import { formOf } from './image-upload.js';
-import { refuseLostKey } from './lost-key.js';
 
 /** A shutdown has a deadline, and a restore holds writes off meanwhile. */
 const HURRIED: ReadonlySet<Trigger> = new Set(['shutdown', 'pre-restore']);
@@ -53,15 +52,6 @@ export class BackupPreparation {
   /** The key under which backups are stored; undefined where they are not encrypted. */
   get encryption(): EncryptionKey | undefined {
     return this.repository.keyring.writing;
-  }
-
-  /**
-   * Asked before anything is written.
-   *
-   * @throws EiderError ENCRYPTION_KEY_MISSING where the newest backup is under a key that this service does not have
-   */
-  async refuseLostKey(listing: Listing): Promise<void> {
-    await refuseLostKey(this.repository, listing);
   }
 
   /**

@@ -3,40 +3,33 @@ import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { DatabaseService } from '../database/database.service.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
-import { isOwnBackup, knowsNewest } from '../lineage/known-history.js';
 import { Lineage } from '../lineage/lineage.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import type { Listing } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
-import { comparePositions, type FilePosition } from '../duckdb-format/file-position.js';
+import { comparePositions } from '../duckdb-format/file-position.js';
 import { Repository } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
-import { BackupPreparation, type ReservedBackup } from './backup-preparation.js';
 import type { BackupOutcome, BackupRequest, BackupStatus, CreatedBackup } from './backup-request.js';
-import type { BaseBackup } from './base-backup.js';
-import { type CapturedImage, ImageCapture } from './image-capture.js';
-import { describeBackup } from './manifest-builder.js';
-
-/** How long a backup tries to fold the log before it takes the log along, ms. */
-const CHECKPOINT_TIMEOUT_MS = 2_000;
+import { BackupWriter } from './backup-writer.js';
+import { Distrust } from './distrust.js';
+import { refuseLostKey } from './lost-key.js';
+import { Succession } from './succession.js';
+import { hasParts } from './whole-backup.js';
 
 /** Takes backups of the open database, one at a time. */
 @Injectable()
 export class BackupService {
   readonly #logger = new Logger('Backup');
-  readonly #capture: ImageCapture;
-  readonly #preparation: BackupPreparation;
+  /** Why the next backup must be a full one. */
+  readonly distrust: Distrust;
+  readonly #writer: BackupWriter;
+  readonly #succession: Succession;
   #turn: Promise<unknown> = Promise.resolve();
   #running = 0;
   readonly #givenUp = new AbortController();
-  #status: Pick<BackupStatus, 'last' | 'failures' | 'lastError' | 'replacedBy'> = {
-    last: null,
-    failures: 0,
-    lastError: null,
-    replacedBy: null,
-  };
-  #distrusted: string | undefined;
+  #status: Pick<BackupStatus, 'last' | 'failures' | 'lastError'> = { last: null, failures: 0, lastError: null };
   #precondition: () => Promise<void> = () => Promise.resolve();
   #beforeCommit: () => Promise<void> = () => Promise.resolve();
   #listener: (manifest: Manifest) => Promise<void> = () => Promise.resolve();
@@ -49,12 +42,18 @@ export class BackupService {
     private readonly clock: Clock,
     pool: BlockPool,
   ) {
-    this.#capture = new ImageCapture(database, repository, pool);
-    this.#preparation = new BackupPreparation(config, repository, clock);
+    this.distrust = new Distrust(repository);
+    this.#succession = new Succession(database, repository, lineage);
+    this.#writer = new BackupWriter({
+      ...{ config, database, repository, lineage, clock, pool, distrust: this.distrust },
+      givenUp: this.#givenUp.signal,
+      beforeCommit: () => this.#beforeCommit(),
+    });
   }
 
   get status(): BackupStatus {
-    return { enabled: this.config.enabled, running: this.#running > 0, ...this.#status };
+    const { replacedBy } = this.#succession;
+    return { enabled: this.config.enabled, running: this.#running > 0, ...this.#status, replacedBy };
   }
 
   /**
@@ -67,23 +66,9 @@ export class BackupService {
     return saved === null && head !== null;
   }
 
-  /** A backup was found that cannot be restored: others may need the same packs, so a full one is due. */
-  distrust(name: string): void {
-    this.#distrusted = name;
-  }
-
-  /** Distrusts a backup that failed its last check, here or on another host. What cannot be read is left for later. */
-  async lookAtVerdict(name: string): Promise<void> {
-    try {
-      if ((await this.repository.notes.of(name))?.verified?.ok === false) this.distrust(name);
-    } catch (error) {
-      this.#logger.warn(`what the last check of ${name} showed could not be read: ${messageOf(error)}`);
-    }
-  }
-
   /** Whether a backup was found that cannot be restored, and no full one was taken since. */
   get mustBeFull(): boolean {
-    return this.#distrusted !== undefined;
+    return this.distrust.backup !== undefined;
   }
 
   /** Something that must hold before anything is written to the repository; asked before each backup. */
@@ -143,12 +128,9 @@ export class BackupService {
     return result;
   }
 
-  /** The database was replaced by a restore, which took every backup there is into account: no other writer is ahead. */
+  /** The database was replaced by a restore, which took every backup there is into account. */
   restored(): void {
-    const { replacedBy } = this.#status;
-    if (replacedBy === null) return;
-    this.#status = { ...this.#status, replacedBy: null };
-    this.database.resumeWrites(reasonOf(replacedBy));
+    this.#succession.end();
   }
 
   /** Aborts the backup under way and those that wait: a shutdown has run out of time. */
@@ -193,10 +175,10 @@ export class BackupService {
     await this.#untilGivenUp(this.#precondition());
     await this.#untilGivenUp(this.repository.claim());
     const listing = await this.#untilGivenUp(this.repository.list());
-    await this.#untilGivenUp(this.#yieldToNewerWriter(listing));
-    await this.#untilGivenUp(this.#preparation.refuseLostKey(listing));
+    await this.#untilGivenUp(this.#succession.yieldToNewer(listing));
+    await this.#untilGivenUp(refuseLostKey(this.repository, listing));
     const newest = await this.#untilGivenUp(this.repository.newestName(listing.backups));
-    if (newest !== undefined) await this.#untilGivenUp(this.lookAtVerdict(newest));
+    if (newest !== undefined) await this.#untilGivenUp(this.distrust.lookAtVerdict(newest));
     const { head } = this.lineage.state;
     const mayStay = request.onlyIfChanged === true && head !== null && !this.mustBeFull;
     if (mayStay && !(await this.hasUnsavedChanges())) {
@@ -204,47 +186,9 @@ export class BackupService {
         return { created: false, reason: 'unchanged', newest: head };
       }
     }
-    await this.database.checkpoint({ timeoutMs: request.checkpointTimeoutMs ?? CHECKPOINT_TIMEOUT_MS });
-    const captureStarted = this.clock.monotonicMs();
-    // Records from here on may hold commits that the image does not.
-    const { log } = this.lineage.state;
-    const base = await abortable(this.#preparation.base(request, listing, this.#distrusted), signal);
-    const { name, image } = await this.#captureReserved(request, listing, base, progress, signal);
-    progress.step('commit');
-    const manifest = describeBackup({
-      name,
-      image,
-      request,
-      config: this.config,
-      encryption: this.#preparation.encryption,
-      state: { ...this.lineage.state, log },
-      now: this.clock.now(),
-      durations: {
-        checkpointMs: Math.round(captureStarted - started),
-        captureMs: Math.round(this.clock.monotonicMs() - captureStarted),
-        totalMs: Math.round(this.clock.monotonicMs() - started),
-      },
-    });
-    if (!(await this.#untilGivenUp(this.repository.reservations.has(name)))) {
-      // What arrived after retention had looked would be taken for a file that somebody put there.
-      await this.#discard(name);
-      throw new EiderError('BACKUP_FAILED', `${name} took more than a day: retention has removed what it had stored.`);
-    }
-    await this.#requireTurn(name);
-    await this.lineage.committing(name);
-    await this.#untilGivenUp(this.repository.manifests.commit(manifest));
-    await this.#committed(manifest, image.position);
+    const manifest = await this.#writer.write({ request, listing, started, progress, signal });
+    await this.#committed(manifest);
     return { created: true, manifest };
-  }
-
-  /** A process that has been replaced meanwhile leaves no backup that would pass for the newest. */
-  async #requireTurn(name: string): Promise<void> {
-    try {
-      await this.#untilGivenUp(this.#beforeCommit());
-    } catch (error) {
-      await this.#discard(name);
-      throw error;
-    }
   }
 
   /**
@@ -259,119 +203,27 @@ export class BackupService {
   async #isWhole(name: string, { backups, objects }: Listing): Promise<boolean> {
     if (!backups.some((backup) => backup.name === name)) return false;
     try {
-      const { packs, wal } = await this.repository.manifests.of(name);
-      const expected = [...packs, ...(wal === null ? [] : [{ key: wal.key, length: wal.stored }])];
-      return expected.every(({ key, length }) => objects.get(key)?.size === length);
+      return hasParts(await this.repository.manifests.of(name), objects);
     } catch (error) {
       if (isEiderError(error, 'MANIFEST_CORRUPT')) return false;
       throw error;
     }
   }
 
-  async #committed(manifest: Manifest, position: FilePosition): Promise<void> {
-    await this.lineage.saved(manifest.name, position);
-    if (manifest.kind === 'full') this.#distrusted = undefined;
+  async #committed(manifest: Manifest): Promise<void> {
+    this.distrust.taken(manifest);
     await this.repository.extents.cacheOnly(manifest);
     this.#status = { ...this.#status, last: summaryOf(manifest) };
     this.#logger.log(
       `${manifest.trigger} backup ${manifest.name}: ${manifest.database.size} bytes read, ${manifest.bytes.added} added, in ${manifest.durations.totalMs} ms`,
     );
     await this.#untilGivenUp(this.#listener(manifest));
-    try {
-      await this.#untilGivenUp(this.repository.reservations.release(manifest.name));
-    } catch (error) {
-      this.#logger.warn(`the reservation of ${manifest.name} could not be removed: ${messageOf(error)}`);
-    }
-  }
-
-  /** Another process that wrote a backup has replaced this one: what this one holds is saved as a fork, once. */
-  async #yieldToNewerWriter(listing: Listing): Promise<void> {
-    const newest = await this.#unknownNewest(listing);
-    if (newest === undefined) return;
-    if (this.#status.replacedBy === null) {
-      this.#logger.error(
-        `${newest.name} was written by another process (host ${newest.host}): this one refuses writes from now on and saves what it holds as a fork`,
-      );
-    }
-    const before = this.#status.replacedBy;
-    this.#status = { ...this.#status, replacedBy: newest.name };
-    await this.database.writeGate.close(reasonOf(newest.name));
-    if (before !== null && before !== newest.name) this.database.resumeWrites(reasonOf(before));
-    await this.lineage.fork();
-  }
-
-  /** The newest backup of the main history, where this history does not know it. */
-  async #unknownNewest({ backups }: Listing): Promise<Manifest | undefined> {
-    const { state } = this.lineage;
-    for (const { name } of backups) {
-      // Its manifest need not be read: a damaged one must not keep the next backup from being taken.
-      if (isOwnBackup(state, name)) return undefined;
-      const manifest = await this.repository.manifests.of(name);
-      if (manifest.fork) continue;
-      const names = backups.map((backup) => backup.name);
-      return knowsNewest(state, manifest, names) ? undefined : manifest;
-    }
-    return undefined;
-  }
-
-  async #captureReserved(
-    request: BackupRequest,
-    listing: Listing,
-    base: BaseBackup | undefined,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<{ name: string; image: CapturedImage }> {
-    const release = await this.database.holdCheckpoints();
-    try {
-      const first = await this.#untilGivenUp(this.#preparation.reserve(request, listing, base));
-      try {
-        return { name: first.name, image: await this.#captureInto(first, progress, signal) };
-      } catch (error) {
-        if (!isEiderError(error, 'BACKUP_IMAGE_CHANGED')) throw error;
-        this.#logger.warn(`${error.message} It is copied again, with checkpoints held off.`);
-      }
-      const second = await this.#preparation.reserve(request, await this.repository.list(), base);
-      const image = await this.database.guardCheckpoint(() => this.#captureInto(second, progress, signal));
-      return { name: second.name, image };
-    } finally {
-      release();
-    }
-  }
-
-  async #captureInto(
-    { name, base, hurried }: ReservedBackup,
-    progress: Progress,
-    signal: AbortSignal,
-  ): Promise<CapturedImage> {
-    progress.step('copy');
-    try {
-      const { compression, encryption } = this.#preparation;
-      return await this.#capture.capture(
-        { name, compression, encryption, base, hashesTables: !hurried, signal },
-        progress,
-      );
-    } catch (error) {
-      await this.#discard(name);
-      throw error;
-    }
-  }
-
-  async #discard(name: string): Promise<void> {
-    try {
-      await this.#untilGivenUp(this.#preparation.discard(name));
-    } catch (error) {
-      this.#logger.warn(`remains of ${name} are left for retention to remove: ${messageOf(error)}`);
-    }
+    await this.#writer.release(manifest);
   }
 }
 
 function anySignal(first: AbortSignal, second: AbortSignal | undefined): AbortSignal {
   return second === undefined ? first : AbortSignal.any([first, second]);
-}
-
-/** Why writes are refused once another process was seen. */
-function reasonOf(newest: string): string {
-  return `another process wrote the newer backup ${newest}`;
 }
 
 function summaryOf(manifest: Manifest): NonNullable<BackupStatus['last']> {

@@ -45,8 +45,8 @@ export class ProofService {
   /** Reads what an earlier process found; what is known of the newest backup also after the disk was lost. */
   async recall(newest?: Manifest): Promise<void> {
     this.#last = await readProof(this.restores.database);
-    if (this.#last?.ok === false) this.backups.distrust(this.#last.backup);
-    if (newest !== undefined) await this.backups.lookAtVerdict(newest.name);
+    if (this.#last?.ok === false) this.backups.distrust.of(this.#last.backup);
+    if (newest !== undefined) await this.backups.distrust.lookAtVerdict(newest.name);
   }
 
   /**
@@ -64,7 +64,7 @@ export class ProofService {
     if (why === null) this.#logger.log(`${manifest.name} is proven: it was restored on trial in ${durationMs} ms`);
     else {
       this.#logger.error(`${manifest.name} cannot be restored: ${why}`);
-      this.backups.distrust(manifest.name);
+      this.backups.distrust.of(manifest.name);
     }
     await this.verdicts.record(manifest, { mode: 'restore', ok: proof.ok, why });
     // One of an older backup tells nothing of the newest, unless it failed: they may share what is damaged.

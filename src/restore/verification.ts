@@ -61,7 +61,7 @@ export class Verification {
   }
 
   async #distrust(manifest: Manifest, mode: VerifyMode, why: string): Promise<void> {
-    this.backups.distrust(manifest.name);
+    this.backups.distrust.of(manifest.name);
     await this.verdicts.record(manifest, { mode, ok: false, why });
   }
 }
