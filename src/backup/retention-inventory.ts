@@ -17,6 +17,7 @@ import type { Note } from '../repository/note.js';
 import { ReadCache } from '../repository/read-cache.js';
 import type { Repository } from '../repository/repository.js';
 import type { Reservation } from '../repository/reservation.js';
+import { type LogWindow, logWindow } from './log-retention.js';
 
 /** A name in `pending/`. */
 export interface Marker {
@@ -37,8 +38,20 @@ export interface Inventory {
   readonly markers: ReadonlyMap<string, Marker>;
   /** Those that count, by key. */
   readonly holds: ReadonlyMap<string, Hold>;
-  /** Records of the log below this number are not needed any more. */
-  readonly logHorizon: number;
+  /** What of the log these backups need. */
+  readonly log: LogWindow;
+}
+
+/** What is read, and what counts as old. */
+export interface InventoryScope {
+  readonly now: Date;
+  /** Markers from before are of backups that were cut off, or whose time is up. */
+  readonly graceStart: Date;
+  /** How far back every commit stays, ms. */
+  readonly windowMs: number;
+  /** Lists what has no part in the decision, too. */
+  readonly everything: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How often everything is read again when a backup disappears meanwhile. */
@@ -52,25 +65,14 @@ export class InventoryReader {
     this.#holds = new ReadCache(repository.store, decodeHold);
   }
 
-  /**
-   * @param graceStart - markers from before are of backups that were cut off, or whose time is up
-   * @param logHorizonOf - from which record on the log is needed, where these backups are there
-   * @param everything - lists what has no part in the decision, too
-   * @throws EiderError MANIFEST_CORRUPT, REPOSITORY_FORMAT_NEWER, STORE_*
-   */
-  async read(
-    graceStart: Date,
-    now: Date,
-    logHorizonOf: (manifests: readonly Manifest[]) => number,
-    everything: boolean,
-    signal?: AbortSignal,
-  ): Promise<Inventory> {
+  /** Throws MANIFEST_CORRUPT, REPOSITORY_FORMAT_NEWER, STORE_*. */
+  async read(scope: InventoryScope): Promise<Inventory> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const found = await this.#read(graceStart, now, everything, signal);
-        const logHorizon = logHorizonOf(found.manifests);
-        const records = await this.#oldRecords(logHorizon, signal);
-        return { ...found, objects: new Map([...found.objects, ...records]), logHorizon };
+        const found = await this.#read(scope);
+        const log = logWindow(found.manifests, scope.windowMs, scope.now);
+        const records = await this.#oldRecords(log.horizon, scope.signal);
+        return { ...found, objects: new Map([...found.objects, ...records]), log };
       } catch (error) {
         // Another process has removed a backup since it was listed: its marker tells what it needs, once it is listed.
         if (!isEiderError(error, 'BACKUP_NOT_FOUND') || attempt === TRIES) throw error;
@@ -83,12 +85,7 @@ export class InventoryReader {
    * marker is then seen, and of one that somebody read before it was removed the hold. One that is completed meanwhile loses
    * nothing: what it stored is young, or nothing marks it as remains, and what it builds on stays for another day at least.
    */
-  async #read(
-    graceStart: Date,
-    now: Date,
-    everything: boolean,
-    signal?: AbortSignal,
-  ): Promise<Omit<Inventory, 'logHorizon'>> {
+  async #read({ graceStart, now, everything, signal }: InventoryScope): Promise<Omit<Inventory, 'log'>> {
     const objects = new Map<string, ObjectInfo>();
     const list = async (prefix: string, shallow = false): Promise<ObjectInfo[]> => {
       const found: ObjectInfo[] = [];

@@ -63,7 +63,7 @@ class Sketch {
 
   get inventory(): Inventory {
     const { objects, manifests, markers, holds } = this;
-    return { objects, manifests, markers, holds, notes: new Map(), logHorizon: 7 };
+    return { objects, manifests, markers, holds, notes: new Map(), log: { horizon: 7, bases: new Set() } };
   }
 
   decide(): ObjectDecision[] {

@@ -157,7 +157,7 @@ class Judge {
   #record(key: string): ObjectDecision {
     const number = recordNumberOf(key);
     if (number === undefined) return decision(key, 'keep', 'unknown');
-    return decision(key, number < this.inventory.logHorizon ? 'delete' : 'keep', 'log');
+    return decision(key, number < this.inventory.log.horizon ? 'delete' : 'keep', 'log');
   }
 
   #unlessUncertain(key: string, reason: ObjectReason, name?: string): ObjectDecision {

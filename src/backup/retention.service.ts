@@ -7,18 +7,12 @@ import type { Listing } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
-import { logWindow } from './log-retention.js';
 import { ownBackup } from './own-backup.js';
 import { RepositorySweep } from './repository-sweep.js';
+import { candidatesOf } from './retention-candidates.js';
 import { type Inventory, InventoryReader } from './retention-inventory.js';
-import { basesIn } from './retention-needs.js';
 import { decideObjects, endsWithBackup, type ObjectDecision, unmarkedNames } from './retention-objects.js';
-import {
-  decideBackups,
-  type RetentionCandidate,
-  type RetentionDecision,
-  type RetentionReason,
-} from './retention-plan.js';
+import { decideBackups, type RetentionDecision, type RetentionReason } from './retention-plan.js';
 
 /**
  * What belongs to a backup that may be under way, and what a removed one needs, stays so long: longer than any backup and any
@@ -153,12 +147,10 @@ export class RetentionService {
     const graceStart = new Date(now.getTime() - GRACE_MS);
     // Somebody may be restoring one of the oldest moments.
     const windowMs = this.shipping.windowMs + GRACE_MS;
-    const horizonOf = (manifests: readonly Manifest[]): number => logWindow(manifests, windowMs, now).horizon;
-    const inventory = await this.#reader.read(graceStart, now, horizonOf, everything, signal);
-    const { bases } = logWindow(inventory.manifests, windowMs, now);
+    const inventory = await this.#reader.read({ graceStart, now, windowMs, everything, signal });
     const keepMs = this.config.retentionDays === 0 ? undefined : this.config.retentionDays * DAY_MS;
     const backups = decideBackups(
-      candidatesOf(inventory, graceStart, bases),
+      candidatesOf(inventory, graceStart),
       { keepMs, keepAllMs: this.config.keepAllMs },
       now,
     );
@@ -201,33 +193,4 @@ export class RetentionService {
     if (others.length === 0) return 'the only backup';
     return (await this.repository.notes.of(name))?.pinned === true ? 'pinned' : undefined;
   }
-}
-
-function candidatesOf(inventory: Inventory, graceStart: Date, logBases: ReadonlySet<string>): RetentionCandidate[] {
-  const { manifests, notes, markers, holds, objects } = inventory;
-  const bases = basesIn(markers, graceStart);
-  const held = new Set([...holds.values()].map(({ backup }) => backup));
-  return manifests.map((manifest) => {
-    const { name } = manifest;
-    const { pinned, label } = notes.get(name) ?? manifest;
-    return {
-      manifest,
-      pinned,
-      label,
-      verified: notes.get(name)?.verified ?? null,
-      incomplete: !isComplete(manifest, objects),
-      inUse: bases.has(name),
-      held: held.has(name),
-      isLogBase: logBases.has(name),
-    };
-  });
-}
-
-/** Whether every object that restoring a backup reads is there, with the size that its manifest says. */
-function isComplete({ packs, extents, wal }: Manifest, objects: Inventory['objects']): boolean {
-  return (
-    packs.every(({ key, length }) => objects.get(key)?.size === length) &&
-    extents.every(({ key }) => objects.has(key)) &&
-    (wal === null || objects.get(wal.key)?.size === wal.stored)
-  );
 }
