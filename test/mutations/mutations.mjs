@@ -70,9 +70,9 @@ export const MUTATIONS = [
   },
   {
     name: 'nobody notices that a checkpoint has failed',
-    file: 'src/database/database.service.ts',
-    from: 'if (isFatal(error)) this.#fatal ??=',
-    to: 'if (isFatal(error) && !/Checkpoint/.test(messageOf(error))) this.#fatal ??=',
+    file: 'src/database/fatal-watch.ts',
+    from: 'if (isFatal(error)) this.#error ??=',
+    to: 'if (isFatal(error) && !/Checkpoint/.test(messageOf(error))) this.#error ??=',
     spec: replication('aborted-checkpoint'),
   },
   {
