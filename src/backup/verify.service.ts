@@ -34,19 +34,18 @@ export class VerifyService {
   }
 
   /**
-   * The manifest of a backup that can be checked, as the store holds it now.
+   * The manifest of a backup that can be checked.
    *
    * @throws EiderError BACKUP_NOT_FOUND, MANIFEST_CORRUPT; REQUEST_INVALID for a file without a manifest, which has no
    *   hashes to be checked against
    */
   async find(text: string): Promise<Manifest> {
     const without = ', so there is nothing to check it against; restore it to a file instead.';
-    const { name } = await ownBackup(this.repository, text, without);
-    return this.repository.manifests.readAgain(name);
+    return ownBackup(this.repository, text, without);
   }
 
   /**
-   * Checks every block and the log of a backup against their SHA-256.
+   * Checks the manifest, every block and the log of a backup, as the store holds them now, against their SHA-256.
    *
    * @throws EiderError those of `find`, EXTENT_CORRUPT, BACKUP_DAMAGED, ENCRYPTION_KEY_MISSING, STORE_*
    */
@@ -55,7 +54,8 @@ export class VerifyService {
     progress: Progress = NO_PROGRESS,
     signal?: AbortSignal,
   ): Promise<VerifyReport> {
-    const manifest = typeof backup === 'string' ? await this.find(backup) : backup;
+    const { name } = typeof backup === 'string' ? await this.find(backup) : backup;
+    const manifest = await this.repository.manifests.readAgain(name);
     // Before a hold is written: without its key nothing of it can be read.
     keyOf(manifest, this.repository.keyring);
     const bytes = bytesOf(manifest);

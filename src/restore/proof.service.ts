@@ -77,7 +77,7 @@ export class ProofService {
 
   async #tryOut(manifest: Manifest, progress: Progress, signal: AbortSignal | undefined): Promise<string | null> {
     try {
-      await this.restores.tryOut({ kind: 'eider', manifest }, progress, signal);
+      await this.restores.tryOut(manifest, progress, signal);
       return null;
     } catch (error) {
       const why = messageOf(error);

@@ -17,6 +17,7 @@ import { writeState } from '../lineage/state-file.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { comparePositions } from '../duckdb-format/file-position.js';
 import { keyOf } from '../repository/backup-key.js';
+import type { Manifest } from '../repository/manifest.js';
 import { PointFinder } from '../repository/point-finder.js';
 import type { PointTarget } from '../repository/point-in-time.js';
 import { tablesOf } from '../repository/sealed-facts.js';
@@ -168,12 +169,13 @@ export class RestoreService {
   }
 
   /**
-   * Restores a backup on trial: as `prepare`, with every byte read from the store and the file always opened, and removed again.
+   * Restores a backup on trial: as `prepare`, with every byte, the manifest's too, read from the store and the file always opened, and removed again.
    *
-   * @throws EiderError as `prepare`
+   * @throws EiderError as `prepare`, MANIFEST_CORRUPT
    */
-  async tryOut(found: FoundBackup, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<void> {
-    await this.discard(await this.prepare(found, { progress, signal, purpose: 'proof' }));
+  async tryOut({ name }: Manifest, progress: Progress = NO_PROGRESS, signal?: AbortSignal): Promise<void> {
+    const manifest = await this.repository.manifests.readAgain(name);
+    await this.discard(await this.prepare({ kind: 'eider', manifest }, { progress, signal, purpose: 'proof' }));
   }
 
   /** Writes the history of a working copy beside it: the last step that needs the store. */

@@ -132,11 +132,22 @@ describe('the last manifest beside the database', () => {
     expect(await backUp(core)).toMatchObject({ kind: 'incremental', parent: newest.name });
   });
 
-  it('is not what a check goes by: that reads the one in the store', async () => {
+  it('is not what a check goes by, nor a proof: they read the one in the store', async () => {
     await startAgain();
     expect(fetches(newest.name)).toBe(0);
     expect(await core.verify.verify(newest.name)).toMatchObject({ ok: true });
     expect(fetches(newest.name)).toBe(1);
+    expect(await core.proofs.prove(newest)).toMatchObject({ ok: true });
+    expect(fetches(newest.name)).toBe(2);
+  });
+
+  it('does not hide that the one in the store is damaged', async () => {
+    await startAgain();
+    site.s3.advance(2_000);
+    await core.store.put(manifestKey(newest.name), Buffer.from('{}'));
+    await expect(core.verify.verify(newest.name)).rejects.toMatchObject({ code: 'MANIFEST_CORRUPT' });
+    expect(await core.proofs.prove(newest)).toMatchObject({ ok: false, why: expect.stringContaining('checksum') });
+    expect(await backUp(core)).toMatchObject({ kind: 'full' });
   });
 
   it('of a backup that was removed meanwhile is never built on', async () => {

@@ -169,7 +169,7 @@ describe('a database in use', () => {
     const copy = await core.restores.prepare({ kind: 'eider', manifest: newer }, { purpose: 'download' });
     expect(packBytes(site.s3, since)).toBe(0);
     await core.restores.discard(copy);
-    await core.restores.tryOut({ kind: 'eider', manifest: newer });
+    await core.restores.tryOut(newer);
     expect(packBytes(site.s3, since)).toBeGreaterThan(newer.bytes.stored * 0.9);
     expect((await readdir(core.folder)).filter((name) => /restor/.test(name))).toEqual([]);
     await core.close();

@@ -130,7 +130,7 @@ describe('a restore that the store ended half-way', () => {
     const before = (await stat(partialOf(core.database.path))).ino;
     const since = site.s3.log.length;
     const found = { kind: 'eider', manifest } as const;
-    await core.restores.tryOut(found);
+    await core.restores.tryOut(manifest);
     await core.restores.discard(await core.restores.prepare(found, { purpose: 'download' }));
     expect(packBytes(site.s3, since)).toBeGreaterThanOrEqual(2 * (manifest.packs[0]?.length ?? 0));
     expect((await stat(partialOf(core.database.path))).ino).toBe(before);
