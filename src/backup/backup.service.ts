@@ -44,8 +44,10 @@ export class BackupService {
   ) {
     this.distrust = new Distrust(repository);
     this.#succession = new Succession(database, repository, lineage);
+    const { distrust } = this;
+    const parts = { config, database, repository, lineage, clock, pool, distrust };
     this.#writer = new BackupWriter({
-      ...{ config, database, repository, lineage, clock, pool, distrust: this.distrust },
+      ...parts,
       givenUp: this.#givenUp.signal,
       beforeCommit: () => this.#beforeCommit(),
     });

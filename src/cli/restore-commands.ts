@@ -4,7 +4,9 @@ import { EiderError } from '../errors/eider-error.js';
 import { type Position, positionSchema } from '../repository/position.js';
 import { RestoreAtStart } from '../restore/restore-at-start.js';
 import type { RestorePlan } from '../restore/restore-plan.js';
-import { type RestoreReport, RestoreService } from '../restore/restore.service.js';
+import type { RestoreReport } from '../restore/restore-report.js';
+import { OfflineRestore } from '../restore/offline-restore.js';
+import { RestoreService } from '../restore/restore.service.js';
 import { runCommand } from './session.js';
 import { formatBytes, formatFields } from './table.js';
 
@@ -46,7 +48,7 @@ export function addRestoreCommand(program: Command): void {
         const report =
           options.to === undefined
             ? await context.get(RestoreAtStart).replaceLocal(found)
-            : await restores.toFile(found, options.to);
+            : await context.get(OfflineRestore).toFile(found, options.to);
         output.result(report, () => describeReport(report));
       });
     });

@@ -4,7 +4,8 @@ import { stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { backupNameOf } from '../repository/keys.js';
 import type { FoundBackup } from '../repository/repository.js';
-import { nameOf, RestoreService } from './restore.service.js';
+import { nameOf } from './restore-report.js';
+import { RestoreService } from './restore.service.js';
 
 /** A restored database file, to be sent. */
 export interface Download {

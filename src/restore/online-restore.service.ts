@@ -8,7 +8,8 @@ import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import type { FoundBackup } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
-import { nameOf, type RestoreReport, RestoreService } from './restore.service.js';
+import { nameOf, type RestoreReport } from './restore-report.js';
+import { RestoreService } from './restore.service.js';
 import type { WorkingCopy } from './working-copies.js';
 import { type DatabaseSwap, recoverSwap } from '../database/swap.js';
 

@@ -6,7 +6,9 @@ import { newLineage } from '../lineage/lineage.js';
 import { readState, writeState } from '../lineage/state-file.js';
 import type { Manifest } from '../repository/manifest.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
-import { type RestoreReport, RestoreService } from './restore.service.js';
+import { OfflineRestore } from './offline-restore.js';
+import type { RestoreReport } from './restore-report.js';
+import { RestoreService } from './restore.service.js';
 import { decideStart, type LocalFacts, type StartDecision } from './start-decision.js';
 import { lookLocal, lookRemote } from './start-facts.js';
 import { inspectDatabaseFile } from '../database/inspect.js';
@@ -33,6 +35,7 @@ export class RestoreAtStart {
   constructor(
     @Inject(restoreConfig.KEY) private readonly policy: RestoreConfig,
     private readonly restores: RestoreService,
+    private readonly offline: OfflineRestore,
     private readonly repository: Repository,
     private readonly pool: BlockPool,
   ) {}
@@ -80,7 +83,7 @@ export class RestoreAtStart {
    * Restores a backup in the place of the local database, whatever its history, while the service is stopped. The
    * database that was there is kept beside it.
    *
-   * @throws EiderError ENCRYPTION_KEY_MISSING, DATABASE_LOCKED and those of `RestoreService.offline`
+   * @throws EiderError ENCRYPTION_KEY_MISSING, DATABASE_LOCKED and those of `OfflineRestore.restore`
    */
   async replaceLocal(found: FoundBackup): Promise<RestoreReport> {
     this.restores.requireKey(found);
@@ -88,7 +91,7 @@ export class RestoreAtStart {
     await refuseInUse(path);
     await recoverSwap(path);
     const local = await inspectDatabaseFile(path);
-    return this.restores.offline(found, { quarantine: local.kind === 'unreadable' });
+    return this.offline.restore(found, { quarantine: local.kind === 'unreadable' });
   }
 
   async #examine(policy: RestoreConfig): Promise<Examination> {
@@ -107,7 +110,7 @@ export class RestoreAtStart {
       // The newest backup stands for the newest point behind it.
       const isNewest = decision.backup === newest?.name;
       const found = await this.restores.find(isNewest ? { latest: true } : { backup: decision.backup });
-      return this.restores.offline(found, { quarantine: decision.quarantine === true });
+      return this.offline.restore(found, { quarantine: decision.quarantine === true });
     }
     if (local.kind === 'database') await this.#settle(decision, local.identifier, newest);
     return undefined;

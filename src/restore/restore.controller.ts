@@ -16,7 +16,8 @@ import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
 import { OnlineRestore } from './online-restore.service.js';
 import type { RestorePlan } from './restore-plan.js';
 import { type RestoreBody, restoreBodySchema, restorePlanSchema, restoreReportSchema } from './restore.schemas.js';
-import { nameOf, type RestoreReport, RestoreService } from './restore.service.js';
+import { nameOf, type RestoreReport } from './restore-report.js';
+import { RestoreService } from './restore.service.js';
 
 /** Replaces the database by a backup while the service runs. */
 @ApiTags('restore')

@@ -4,6 +4,7 @@ import { ProofScheduler } from './proof-scheduler.js';
 import { ProofService } from './proof.service.js';
 import { Verification } from './verification.js';
 import { LateDecision } from './late-decision.js';
+import { OfflineRestore } from './offline-restore.js';
 import { OnlineRestore } from './online-restore.service.js';
 import { RestoreAtStart } from './restore-at-start.js';
 import { RestoreService } from './restore.service.js';
@@ -11,10 +12,20 @@ import { RestoreService } from './restore.service.js';
 /** Plans and makes restores, and decides at a start. */
 @Module({
   imports: [BackupModule],
-  providers: [RestoreService, OnlineRestore, RestoreAtStart, LateDecision, ProofService, ProofScheduler, Verification],
+  providers: [
+    RestoreService,
+    OnlineRestore,
+    OfflineRestore,
+    RestoreAtStart,
+    LateDecision,
+    ProofService,
+    ProofScheduler,
+    Verification,
+  ],
   exports: [
     RestoreService,
     OnlineRestore,
+    OfflineRestore,
     RestoreAtStart,
     LateDecision,
     ProofService,

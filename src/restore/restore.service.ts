@@ -6,50 +6,25 @@ import { BlockPool } from '../block-pool/block-pool.js';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
 import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
 import { catalogNameOf } from '../database/catalog-name.js';
-import { checkDatabase, type ExpectedContents } from '../database/database-check.js';
 import { exists, pruneRestorePoints, setAsideName } from '../database/database-files.js';
 import { DatabaseService } from '../database/database.service.js';
-import { inspectDatabaseFile } from '../database/inspect.js';
-import { upgradeStorage } from '../database/storage-upgrade.js';
 import { DatabaseSwap } from '../database/swap.js';
 import { EiderError } from '../errors/eider-error.js';
 import { writeState } from '../lineage/state-file.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
-import { comparePositions } from '../duckdb-format/file-position.js';
 import { keyOf } from '../repository/backup-key.js';
 import type { Manifest } from '../repository/manifest.js';
 import { PointFinder } from '../repository/point-finder.js';
 import type { PointTarget } from '../repository/point-in-time.js';
-import { tablesOf } from '../repository/sealed-facts.js';
 import { type FoundBackup, Repository } from '../repository/repository.js';
 import { Clock } from '../runtime/clock.js';
+import { checkCopy, identifyCopy } from './copy-check.js';
 import type { Fetched } from './image-fetch.js';
 import { removeLeftovers, removeWorkingCopy } from './leftovers.js';
 import { type PlanFacts, planRestore, type RestorePlan } from './restore-plan.js';
-import { type RestoredFile, stateAfterRestore } from './restored-state.js';
+import { reportOf, type RestoreReport } from './restore-report.js';
+import { stateAfterRestore } from './restored-state.js';
 import { type Purpose, refuseWithoutRoom, WorkingCopies, type WorkingCopy } from './working-copies.js';
-
-/** What a restore did. */
-export interface RestoreReport {
-  readonly backup: string;
-  readonly database: string;
-  readonly bytes: number;
-  /** Bytes that were read from the store. */
-  readonly fetchedBytes: number;
-  /** Blocks of the file, its headers counted as one, where the backup tells; and those that were on the disk already. */
-  readonly blocks: number | null;
-  readonly localBlocks: number;
-  readonly durationMs: number;
-  /** The database that was replaced; null where there was none. */
-  readonly restorePoint: string | null;
-}
-
-export interface OfflineOptions {
-  readonly progress?: Progress;
-  readonly signal?: AbortSignal;
-  /** The file in place cannot be read: it is kept under a name that says so. */
-  readonly quarantine?: boolean;
-}
 
 export interface PrepareOptions {
   readonly progress?: Progress | undefined;
@@ -60,7 +35,7 @@ export interface PrepareOptions {
   readonly purpose?: Purpose;
 }
 
-/** Brings backups back as files: beside the database, in its place while it is closed, or anywhere else. */
+/** The steps of a restore: what is meant, what it would do, a working copy that is checked, and its way into place. */
 @Injectable()
 export class RestoreService {
   readonly #logger = new Logger('Restore');
@@ -164,7 +139,9 @@ export class RestoreService {
     const started = this.clock.monotonicMs();
     return this.#copies.make(found, { target, purpose, progress, signal }, async (path, fetched) => {
       this.#noteSpeed(fetched, await stat(path), started);
-      if (opens) await this.#check(found, path, signal);
+      if (!opens) return;
+      const file = { path, catalog: catalogNameOf(this.database) };
+      await checkCopy(found, file, this.repository.keyring, signal);
     });
   }
 
@@ -180,7 +157,7 @@ export class RestoreService {
 
   /** Writes the history of a working copy beside it: the last step that needs the store. */
   async recordHistory(copy: WorkingCopy): Promise<void> {
-    const facts = await this.#identify(copy.path);
+    const facts = await identifyCopy(copy.path);
     await writeState(copy.path, stateAfterRestore(copy.found, facts, await this.newestName()));
   }
 
@@ -199,61 +176,18 @@ export class RestoreService {
     return { swap, aside: replaces ? aside : null };
   }
 
-  /**
-   * Restores into a file that is not the database.
-   *
-   * @throws EiderError REQUEST_INVALID when the file exists
-   */
-  async toFile(found: FoundBackup, file: string, progress?: Progress, signal?: AbortSignal): Promise<RestoreReport> {
-    const started = this.clock.monotonicMs();
-    const target = resolve(file);
-    if (await exists(target)) {
-      throw new EiderError('REQUEST_INVALID', `${target} exists already; nothing is ever overwritten.`);
-    }
-    const copy = await this.prepare(found, { progress, signal, target });
-    await this.#abandoningOnFailure(copy, async () => {
-      const placed = await DatabaseSwap.begin(target, copy.path, `${copy.path}.none`);
-      await placed.commit();
-    });
-    await this.removeLeftovers(target);
-    return this.report(copy, started, null, target);
-  }
-
-  /** Restores in the place of a database that nobody has open. */
-  async offline(found: FoundBackup, options: OfflineOptions = {}): Promise<RestoreReport> {
-    const started = this.clock.monotonicMs();
-    const copy = await this.prepare(found, { progress: options.progress, signal: options.signal });
-    const aside = await this.#abandoningOnFailure(copy, async () => {
-      await this.recordHistory(copy);
-      options.signal?.throwIfAborted();
-      await this.#refuseOpenDatabase();
-      const swapped = await this.swapIn(copy, options.quarantine === true ? 'unreadable' : 'restore-point');
-      await swapped.swap.commit();
-      return swapped.aside;
-    });
-    await this.prune();
-    return this.report(copy, started, aside);
-  }
-
+  /** What a restore did, which is also logged. */
   async report(
     copy: WorkingCopy,
     started: number,
     aside: string | null,
     database = this.database,
   ): Promise<RestoreReport> {
-    const { size } = await stat(database);
-    const report: RestoreReport = {
-      backup: nameOf(copy.found),
-      database,
-      bytes: size,
-      fetchedBytes: copy.fetched.fetchedBytes,
-      blocks: copy.found.kind === 'eider' ? copy.found.manifest.database.blocks + 1 : null,
-      localBlocks: copy.fetched.localBlocks,
-      durationMs: Math.round(this.clock.monotonicMs() - started),
-      restorePoint: aside,
-    };
+    const { size: bytes } = await stat(database);
+    const durationMs = Math.round(this.clock.monotonicMs() - started);
+    const report = reportOf(copy, { database, bytes, durationMs, restorePoint: aside });
     this.#logger.log(
-      `restored ${report.backup} to ${database}: ${size} bytes in ${report.durationMs} ms, ${report.fetchedBytes} bytes fetched, ${report.localBlocks} blocks were here`,
+      `restored ${report.backup} to ${database}: ${bytes} bytes in ${durationMs} ms, ${report.fetchedBytes} bytes fetched, ${report.localBlocks} blocks were here`,
     );
     return report;
   }
@@ -284,21 +218,6 @@ export class RestoreService {
     }
   }
 
-  /** The fetch took its time: a service may have been started meanwhile, and renaming its files would harm it. */
-  async #refuseOpenDatabase(): Promise<void> {
-    const local = await inspectDatabaseFile(this.database);
-    if (local.kind === 'refused') throw local.error;
-  }
-
-  async #abandoningOnFailure<T>(copy: WorkingCopy, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      await this.abandon(copy, error);
-      throw error;
-    }
-  }
-
   async #factsFor(target: string): Promise<PlanFacts> {
     const newest = await this.newestName();
     return { newest, ...(await this.#copies.room(target)), bytesPerSecond: this.#bytesPerSecond };
@@ -310,31 +229,4 @@ export class RestoreService {
     const seconds = Math.max(0.001, (this.clock.monotonicMs() - started) / 1000);
     this.#bytesPerSecond = (size - localBytes) / seconds;
   }
-
-  async #identify(path: string): Promise<RestoredFile> {
-    const facts = await inspectDatabaseFile(path);
-    if (facts.kind === 'ok') return { identifier: facts.header.identifier, position: facts.position };
-    const why = facts.kind === 'missing' ? 'it is missing' : facts.error.message;
-    throw new EiderError('RESTORE_CHECK_FAILED', `The restored file is not a usable database: ${why}`);
-  }
-
-  async #check(found: FoundBackup, path: string, signal?: AbortSignal): Promise<void> {
-    const task = { path, catalog: catalogNameOf(this.database) };
-    await checkDatabase(task, this.#contentsOf(found), signal);
-    if (found.kind === 'foreign') await upgradeStorage(path);
-  }
-
-  /** What a backup says that it holds; nothing says so of other points. */
-  #contentsOf(found: FoundBackup): ExpectedContents | undefined {
-    if (found.kind === 'foreign') return undefined;
-    const { manifest, point } = found;
-    if (point !== undefined && comparePositions(point.position, manifest.position) !== 0) return undefined;
-    const tables = tablesOf(manifest, this.repository.keyring);
-    return { tables, duckdbVersion: manifest.database.duckdbVersion };
-  }
-}
-
-/** The name by which the user knows a backup. */
-export function nameOf(found: FoundBackup): string {
-  return found.kind === 'eider' ? found.manifest.name : found.foreign.name;
 }

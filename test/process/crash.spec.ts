@@ -159,7 +159,7 @@ async function restoreAndCompare(core: TestCore, model: CrashModel, name: string
   const file = join(stage.path, 'restored.duckdb');
   const manifest = await core.repository.manifests.of(name);
   try {
-    await core.restores.toFile(await core.restores.find({ backup: name }), file);
+    await core.offline.toFile(await core.restores.find({ backup: name }), file);
     const { commits, halves } = await commitsIn(file);
     const lacked = model.lackedBy(manifest, new Set(commits));
     const wrong = halves === 0 ? [] : [`${name} has ${halves} transactions by half`];

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../src/repository/manifest.js';
-import type { RestoreReport } from '../../src/restore/restore.service.js';
+import type { RestoreReport } from '../../src/restore/restore-report.js';
 import { openBucket } from '../integration/object-store/bucket.js';
 import { packBytes, PACKS } from '../support/block-count.js';
 import { TestCore } from '../support/core.js';

@@ -23,6 +23,7 @@ import { ExtentCache } from '../../src/repository/extent-cache.js';
 import { ManifestCache } from '../../src/repository/manifest-cache.js';
 import { Repository } from '../../src/repository/repository.js';
 import { LateDecision } from '../../src/restore/late-decision.js';
+import { OfflineRestore } from '../../src/restore/offline-restore.js';
 import { OnlineRestore } from '../../src/restore/online-restore.service.js';
 import { ProofScheduler } from '../../src/restore/proof-scheduler.js';
 import { ProofService } from '../../src/restore/proof.service.js';
@@ -93,6 +94,7 @@ export class TestCore {
   readonly verify: VerifyService;
   readonly restores: RestoreService;
   readonly online: OnlineRestore;
+  readonly offline: OfflineRestore;
   readonly start: RestoreAtStart;
   readonly late: LateDecision;
   readonly proofs: ProofService;
@@ -141,7 +143,8 @@ export class TestCore {
     const verdicts = new Verdicts(this.repository, clock);
     const migrator = new Migrator(this.database, clock, parts.sqlFolder);
     this.online = new OnlineRestore(this.restores, this.database, this.backups, this.lineage, migrator, clock);
-    this.start = new RestoreAtStart(restoreRules, this.restores, this.repository, this.pool);
+    this.offline = new OfflineRestore(this.restores, clock);
+    this.start = new RestoreAtStart(restoreRules, this.restores, this.offline, this.repository, this.pool);
     this.late = new LateDecision(restoreRules, this.database, this.repository, this.lineage);
     this.proofs = new ProofService(this.restores, this.backups, verdicts, clock);
     this.proofScheduler = new ProofScheduler(restoreRules, this.proofs, this.repository, clock);

@@ -29,7 +29,7 @@ async function begin(adapter: 'folder' | 'bucket', env: Record<string, string> =
 /** What a machine that has only the repository gets. */
 async function restored(backup: Manifest, machine: string): Promise<string[]> {
   const other = site.core(machine);
-  await other.restores.toFile(await other.restores.find({ backup: backup.name }), other.database.path);
+  await other.offline.toFile(await other.restores.find({ backup: backup.name }), other.database.path);
   await other.open();
   const content = await contentOf(other);
   await other.close();

@@ -42,7 +42,7 @@ const fetches = (name: string): number =>
 async function expectWhole(backup: Manifest): Promise<void> {
   expect(await core.verify.verify(backup.name)).toMatchObject({ ok: true });
   const other = site.core('other');
-  await other.restores.toFile(await other.restores.find({ backup: backup.name }), other.database.path);
+  await other.offline.toFile(await other.restores.find({ backup: backup.name }), other.database.path);
   await other.open();
   expect(await contentOf(other)).toEqual(await contentOf(core));
 }

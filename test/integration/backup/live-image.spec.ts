@@ -86,7 +86,7 @@ async function expectPrefix(restored: TestCore, acknowledged: readonly number[])
 
 async function restored(manifest: Manifest, name: string): Promise<TestCore> {
   const file = join(site.path, `${name}.duckdb`);
-  await core.restores.toFile(await core.restores.find({ backup: manifest.name }), file);
+  await core.offline.toFile(await core.restores.find({ backup: manifest.name }), file);
   const other = site.core(name, { DUCKDB_PATH: file });
   await other.open();
   return other;

@@ -81,7 +81,7 @@ describe('a full backup', () => {
     await open;
     expect(manifest.wal?.length).toBe(manifest.position.offset);
     const file = join(folder.path, 'elsewhere.duckdb');
-    await core.restores.toFile(await core.restores.find({ backup: manifest.name }), file);
+    await core.offline.toFile(await core.restores.find({ backup: manifest.name }), file);
     const other = new TestCore(folder.path, core.store, { DUCKDB_PATH: file });
     await other.open();
     expect(await other.number('SELECT count(*) FROM guests WHERE id = -1')).toBe(1);

@@ -52,7 +52,7 @@ async function expectDamage(blocks: readonly number[], why: RegExp): Promise<voi
   // On a machine that has none of its blocks.
   const other = site.core('elsewhere', keys(FIRST_KEY));
   const found = await other.restores.find({ backup: newest.name });
-  await expect(other.restores.offline(found)).rejects.toMatchObject({ code: 'BACKUP_DAMAGED' });
+  await expect(other.offline.restore(found)).rejects.toMatchObject({ code: 'BACKUP_DAMAGED' });
   expect(await core.proofs.prove(newest)).toMatchObject({ ok: false });
 }
 

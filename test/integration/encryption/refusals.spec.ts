@@ -52,7 +52,7 @@ describe.each(ADAPTERS)('in a %s', (adapter) => {
       const found = await other.restores.find({ backup: manifest.name });
       const attempts: readonly (() => Promise<unknown>)[] = [
         () => other.start.replaceLocal(found),
-        () => other.restores.toFile(found, join(other.folder, 'elsewhere', 'x.duckdb')),
+        () => other.offline.toFile(found, join(other.folder, 'elsewhere', 'x.duckdb')),
         () => other.restores.plan(found),
         () => other.verify.verify(manifest.name),
         () => other.proofs.prove(manifest),

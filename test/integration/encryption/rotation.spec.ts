@@ -30,7 +30,7 @@ async function taken(request: Parameters<typeof backUp>[1] = {}): Promise<Manife
 
 async function expectRestorable(manifest: Manifest, rows: number, ...list: readonly EncryptionKey[]): Promise<void> {
   const reader = site.core(`reader-${guests++}`, keys(...list));
-  await reader.restores.toFile({ kind: 'eider', manifest }, reader.database.path);
+  await reader.offline.toFile({ kind: 'eider', manifest }, reader.database.path);
   await reader.open();
   expect(await reader.number('SELECT count(*) FROM guests')).toBe(rows);
 }

@@ -60,7 +60,7 @@ describe.each(ADAPTERS)('encrypted backups in a %s', (adapter) => {
     expect(last?.packs.map(({ key }) => key)).toContain(`${second?.name}.blocks${suffix}.enc`);
     expect(await core.proofs.prove(first!)).toMatchObject({ ok: true });
     const reader = site.core('reader', env);
-    await reader.restores.toFile({ kind: 'eider', manifest: second! }, reader.database.path);
+    await reader.offline.toFile({ kind: 'eider', manifest: second! }, reader.database.path);
     await reader.open();
     expect(await contentOf(reader)).toEqual(taken[1]?.[1]);
     const fresh = site.core('fresh', env);

@@ -119,7 +119,7 @@ describeReal(`a whole round with a real S3 store (${REAL_BUCKET})`, () => {
     await core.write('DELETE FROM bookings');
     await backedUp(core);
     const file = join(folder.path, 'older.duckdb');
-    await core.restores.toFile(await core.restores.find({ backup: older }), file);
+    await core.offline.toFile(await core.restores.find({ backup: older }), file);
     const other = machine('other', { DUCKDB_PATH: file });
     await other.open();
     expect(await other.number(CONTENT)).toBe(content);
@@ -213,7 +213,7 @@ describeReal(`a whole round with a real S3 store (${REAL_BUCKET})`, () => {
     await expect(core.replication.ship()).rejects.toMatchObject({ code: 'REPLICATION_FENCED' });
     for (const { position, content } of points.slice(0, 3)) {
       const file = join(folder.path, `at-${position.offset}.duckdb`);
-      await other.restores.toFile(await other.restores.find({ position }), file);
+      await other.offline.toFile(await other.restores.find({ position }), file);
       const looked = machine(`at-${position.offset}`, { DUCKDB_PATH: file });
       await looked.open();
       expect(await looked.number(CONTENT)).toBe(content);

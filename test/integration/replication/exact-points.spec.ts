@@ -32,7 +32,7 @@ describe.each(ADAPTERS)('every commit in a %s', (adapter) => {
   async function restored(position: Position): Promise<string[]> {
     const found = await core.restores.find({ position });
     const path = join(site.path, `point-${position.iteration}-${position.offset}.duckdb`);
-    await core.restores.toFile(found, path);
+    await core.offline.toFile(found, path);
     const { tables } = await checkDatabase({ path, catalog: 'hesocial' }, undefined);
     return tables.map(({ name, rows, hash }) => `${name} ${rows}:${hash}`);
   }

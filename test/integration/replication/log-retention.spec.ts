@@ -70,7 +70,7 @@ describe.each(ADAPTERS)('retention of the log in a %s', (adapter) => {
     expect(backups.map(({ reason }) => reason)).toEqual(['newest', ...moments.map(() => 'point-in-time')]);
     for (const [index, { at, content }] of moments.entries()) {
       const other = site.core(`at-${index}`);
-      await other.restores.toFile(await core.restores.find({ at }), other.database.path);
+      await other.offline.toFile(await core.restores.find({ at }), other.database.path);
       await other.open();
       expect(await contentOf(other)).toEqual(content);
     }

@@ -109,7 +109,7 @@ class History {
   async expectRestorable(name: string): Promise<void> {
     const other = site.core(`reader-${++this.#machines}`, this.rules);
     const manifest = await other.repository.manifests.of(name);
-    await other.restores.toFile({ kind: 'eider', manifest }, other.database.path);
+    await other.offline.toFile({ kind: 'eider', manifest }, other.database.path);
     await other.open();
     expect(await contentOf(other)).toEqual(this.content.get(name));
     await other.close();

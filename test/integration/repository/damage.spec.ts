@@ -78,7 +78,7 @@ describe.each(ADAPTERS)('in a %s', (adapter) => {
       }
       expect(await contentOf(core)).toEqual(content);
       // The older backup is none the worse.
-      await core.restores.toFile(await newcomer().restores.find({ backup: older.name }), `${site.path}/older.duckdb`);
+      await core.offline.toFile(await newcomer().restores.find({ backup: older.name }), `${site.path}/older.duckdb`);
     },
   );
 });

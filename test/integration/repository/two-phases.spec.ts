@@ -54,7 +54,7 @@ const explained = async (): Promise<Record<string, string>> => {
 };
 /** Restores the old backup on another machine; resolves with what it holds. */
 const restore = async (reader: TestCore): Promise<string[]> => {
-  await reader.restores.toFile({ kind: 'eider', manifest: old }, reader.database.path);
+  await reader.offline.toFile({ kind: 'eider', manifest: old }, reader.database.path);
   await reader.open();
   return contentOf(reader);
 };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../../src/repository/manifest.js';
-import type { RestoreReport } from '../../../src/restore/restore.service.js';
+import type { RestoreReport } from '../../../src/restore/restore-report.js';
 import { blocksOf, packBytes, sharedBlocks } from '../../support/block-count.js';
 import type { TestCore } from '../../support/core.js';
 import { backUp, contentOf, Site } from '../../support/site.js';
@@ -39,7 +39,7 @@ let lastReport: RestoreReport;
 
 async function restoredFile(core: TestCore, manifest: Manifest): Promise<Buffer> {
   const file = join(site.path, `restored-${++files}.duckdb`);
-  lastReport = await core.restores.toFile({ kind: 'eider', manifest }, file);
+  lastReport = await core.offline.toFile({ kind: 'eider', manifest }, file);
   return readFile(file);
 }
 

@@ -145,7 +145,7 @@ describe('an online restore', () => {
 describe('a database file that somebody put into the repository', () => {
   const image = async (): Promise<Buffer> => {
     const file = join(site.path, 'image.duckdb');
-    await core.restores.toFile(await core.restores.find({ backup: target.name }), file);
+    await core.offline.toFile(await core.restores.find({ backup: target.name }), file);
     return readFile(file);
   };
 
@@ -185,6 +185,6 @@ describe('a restore into a file', () => {
     const file = join(site.path, 'there.duckdb');
     await mkdir(file);
     const found = await core.restores.find({ backup: target.name });
-    await expect(core.restores.toFile(found, file)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+    await expect(core.offline.toFile(found, file)).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
   });
 });

@@ -204,7 +204,7 @@ describe('working copies of other processes', () => {
     const target = join(core.folder, 'elsewhere.duckdb');
     const gate = site.s3.faults.hold({ operation: 'GetObject', key: PACKS });
     const found = { kind: 'eider', manifest } as const;
-    const first = other.restores.toFile(found, target);
+    const first = other.offline.toFile(found, target);
     await gate.reached;
     const during = await readdir(core.folder);
     expect(during.filter((name) => name.startsWith('elsewhere.duckdb.restoring-'))).toHaveLength(1);
@@ -245,10 +245,10 @@ describe('a restore into a file that was interrupted', () => {
     const target = join(core.folder, 'elsewhere.duckdb');
     const found = { kind: 'eider', manifest } as const;
     site.s3.faults.add({ kind: 'status', status: 503 }, { key: PACKS }, { nth: 3, times: Infinity });
-    await expect(core.restores.toFile(found, target)).rejects.toMatchObject({ code: 'STORE_THROTTLED' });
+    await expect(core.offline.toFile(found, target)).rejects.toMatchObject({ code: 'STORE_THROTTLED' });
     site.s3.faults.clear();
     expect(await left(core)).toEqual(['elsewhere.duckdb.restore-partial']);
-    expect((await core.restores.toFile(found, target)).localBlocks).toBeGreaterThan(10);
+    expect((await core.offline.toFile(found, target)).localBlocks).toBeGreaterThan(10);
     expect((await readFile(target)).equals(original)).toBe(true);
     expect(await left(core)).toEqual([]);
   });
