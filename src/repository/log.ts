@@ -5,6 +5,9 @@ import { LOG_PREFIX, logKey, logNumber } from './keys.js';
 import { ReadAhead } from './read-ahead.js';
 import { decodeLogRecord, encodeLogRecord, type LogHead, type LogRecord } from './log-record.js';
 
+/** Keys of the log that are listed before it is gone through by HEAD requests again: ten listings, where 200,000 take 200. */
+const MOST_LISTED = 10_000;
+
 /**
  * The numbered records of a repository. Each number is written once, by whoever comes first: that makes the log the lock
  * between writers.
@@ -35,27 +38,18 @@ export class Log {
 
   /**
    * The number of the last record, found by HEAD requests: doubling steps, then bisection. A record that is missing can
-   * end that too early, so what comes after is listed.
+   * end that too early, so what comes after is listed, and looked for by HEAD requests again where that is much.
    *
    * @param known - a record that is or was there; 0 where none is known
    */
   async last(known: number, options: RequestOptions = {}): Promise<number> {
     let there = known;
-    let step = 1;
-    while (await this.#has(there + step, options)) {
-      there += step;
-      step *= 2;
+    for (;;) {
+      const reached = await this.#ascend(there, options);
+      const listed = await this.#listBehind(reached, options);
+      if (listed.isLast) return listed.number;
+      there = listed.number;
     }
-    let missing = there + step;
-    while (missing - there > 1) {
-      const middle = there + Math.floor((missing - there) / 2);
-      if (await this.#has(middle, options)) there = middle;
-      else missing = middle;
-    }
-    for await (const { key } of this.store.list(LOG_PREFIX, { ...options, after: logKey(there) })) {
-      there = logNumber(key) ?? there;
-    }
-    return there;
   }
 
   /** The number of the oldest record that is kept; undefined where there is none. */
@@ -86,6 +80,37 @@ export class Log {
         details: { record: number },
       });
     });
+  }
+
+  /** A record behind which none is, or one is missing. */
+  async #ascend(from: number, options: RequestOptions): Promise<number> {
+    let there = from;
+    let step = 1;
+    while (await this.#has(there + step, options)) {
+      there += step;
+      step *= 2;
+    }
+    let missing = there + step;
+    while (missing - there > 1) {
+      const middle = there + Math.floor((missing - there) / 2);
+      if (await this.#has(middle, options)) there = middle;
+      else missing = middle;
+    }
+    return there;
+  }
+
+  /** The last record behind one, as far as the listing goes; that one where there is none. */
+  async #listBehind(
+    from: number,
+    options: RequestOptions,
+  ): Promise<{ readonly number: number; readonly isLast: boolean }> {
+    let number = from;
+    let listed = 0;
+    for await (const { key } of this.store.list(LOG_PREFIX, { ...options, after: logKey(from) })) {
+      number = logNumber(key) ?? number;
+      if (++listed >= MOST_LISTED && number > from) return { number, isLast: false };
+    }
+    return { number, isLast: true };
   }
 
   async #has(number: number, options: RequestOptions): Promise<boolean> {

@@ -94,4 +94,22 @@ describe('looking for the last record', () => {
       await site.remove();
     }
   });
+
+  it('lists ten thousand keys at most where retention has removed what came after the one that is known', async () => {
+    const site = await Site.open('bucket');
+    const store = site.store();
+    try {
+      const put = (number: number): unknown => site.s3.state.put(`backups/${logKey(number)}`, Buffer.of(), undefined);
+      for (let number = 20_001; number <= 40_000; number++) put(number);
+      expect(await new Log(store).last(300)).toBe(40_000);
+      expect(site.s3.count('ListObjectsV2')).toBeLessThanOrEqual(12);
+      expect(site.s3.count('HeadObject')).toBeLessThan(50);
+      // A gap in what is left ends nothing.
+      for (let number = 35_000; number <= 35_010; number++) site.s3.state.delete(`backups/${logKey(number)}`);
+      expect(await new Log(store).last(300)).toBe(40_000);
+    } finally {
+      await store.close();
+      await site.remove();
+    }
+  });
 });
