@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, realpath, stat, unlink } from 'node:fs/promises';
-import { dirname, join, resolve, sep } from 'node:path';
+import { type FileHandle, lstat, open, readdir, stat, unlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { FolderConfig } from '../../config/store.config.js';
 import { EiderError } from '../../errors/eider-error.js';
 import { type ByteRange, checkRange, rangeOutside } from '../byte-range.js';
 import { ChunkSource } from '../chunk-source.js';
 import { LinkedAbort } from '../linked-abort.js';
-import { checkKey, checkPrefix } from '../object-key.js';
+import { checkPrefix } from '../object-key.js';
 import type {
   GetOptions,
   ListOptions,
@@ -21,11 +21,9 @@ import type {
 import type { StoreUpkeep } from '../store-upkeep.js';
 import { PendingFile } from './durable-file.js';
 import { readRange, streamRange } from './file-body.js';
-import { filesystemError, isAbsent, systemCode } from './filesystem-errors.js';
+import { filesystemError, isAbsent } from './filesystem-errors.js';
 import { listFolder } from './folder-listing.js';
-
-/** Folder of temporary files, in the same file system as the objects so that they can be linked. */
-const PENDING = '.eider-pending';
+import { PENDING, StoreFolder } from './store-folder.js';
 
 /**
  * Objects as files of a folder. Each is written under a temporary name, put on the disk and then linked, so that a
@@ -33,16 +31,16 @@ const PENDING = '.eider-pending';
  */
 export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
   readonly description: string;
-  private readonly root: string;
+  private readonly folder: StoreFolder;
 
   constructor(config: Pick<FolderConfig, 'folder' | 'prefix'>) {
-    this.root = resolve(config.folder, config.prefix);
     this.description = `folder ${join(config.folder, config.prefix)}`;
+    this.folder = new StoreFolder(resolve(config.folder, config.prefix), this.description);
   }
 
   async put(key: string, body: Buffer, options: PutOptions = {}): Promise<void> {
     await this.attempt(`Writing ${key}`, options, async () => {
-      const target = await this.pathOf(key);
+      const target = await this.folder.pathOf(key);
       await this.publish(target, options, (file) => file.write(body), options.ifAbsent === true);
     });
   }
@@ -52,7 +50,7 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
     const source = new ChunkSource(chunks, abort.signal);
     try {
       return await this.attempt(`Writing ${key}`, options, async () => {
-        const target = await this.pathOf(key);
+        const target = await this.folder.pathOf(key);
         return await this.publish(target, options, async (file) => {
           for (let chunk = await source.next(); chunk !== undefined; chunk = await source.next())
             await file.write(chunk);
@@ -90,7 +88,7 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
   async head(key: string, options: RequestOptions = {}): Promise<ObjectInfo | undefined> {
     return await this.attempt(`Looking for ${key}`, options, async () => {
       try {
-        const found = await lstat(await this.pathOf(key));
+        const found = await lstat(await this.folder.pathOf(key));
         return found.isFile() ? { key, size: found.size, modifiedAt: found.mtime } : undefined;
       } catch (error) {
         if (isAbsent(error)) return undefined;
@@ -103,8 +101,8 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
     checkPrefix(prefix);
     try {
       options.signal?.throwIfAborted();
-      await this.realRoot();
-      yield* listFolder(this.root, PENDING, prefix, options);
+      await this.folder.realRoot();
+      yield* listFolder(this.folder.root, PENDING, prefix, options);
     } catch (error) {
       throw this.failure(error, `Listing ${prefix}`, options.signal);
     }
@@ -112,7 +110,7 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
 
   async delete(key: string, options: RequestOptions = {}): Promise<void> {
     await this.attempt(`Deleting ${key}`, options, async () => {
-      const path = await this.pathOf(key);
+      const path = await this.folder.pathOf(key);
       try {
         if ((await lstat(path)).isFile()) await unlink(path);
       } catch (error) {
@@ -127,7 +125,7 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
 
   async abortStaleUploads(olderThanMs: number, options: RequestOptions = {}): Promise<number> {
     return await this.attempt('Removing unfinished uploads', options, async () => {
-      const folder = join(this.root, PENDING);
+      const folder = this.folder.pending;
       let removed = 0;
       for (const name of await readdir(folder).catch(none)) {
         const path = join(folder, name);
@@ -147,7 +145,7 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
     write: (file: PendingFile) => Promise<void>,
     createOnly = false,
   ): Promise<{ bytes: number }> {
-    const file = await PendingFile.create(join(this.root, PENDING));
+    const file = await PendingFile.create(this.folder.pending);
     try {
       await write(file);
       options.signal?.throwIfAborted();
@@ -160,9 +158,11 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
 
   private async openRange(key: string, asked?: ByteRange): Promise<{ handle: FileHandle; range: ByteRange }> {
     if (asked !== undefined) checkRange(asked);
-    const handle = await open(await this.pathOf(key), constants.O_RDONLY | constants.O_NOFOLLOW).catch((error) => {
-      throw isAbsent(error) ? this.notFound(key, error) : error;
-    });
+    const handle = await open(await this.folder.pathOf(key), constants.O_RDONLY | constants.O_NOFOLLOW).catch(
+      (error) => {
+        throw isAbsent(error) ? this.notFound(key, error) : error;
+      },
+    );
     try {
       const found = await handle.stat();
       if (!found.isFile()) throw this.notFound(key);
@@ -173,42 +173,6 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
       await handle.close();
       throw error;
     }
-  }
-
-  /** Path of a key; refuses keys of the temporary folder and folders that a symbolic link leads out of the root. */
-  private async pathOf(key: string): Promise<string> {
-    checkKey(key);
-    if (key === PENDING || key.startsWith(`${PENDING}/`)) {
-      throw new EiderError('STORE_KEY_INVALID', `The key ${key} is refused: ${PENDING} holds temporary files.`);
-    }
-    const path = join(this.root, key);
-    const root = await this.realRoot();
-    const folder = await this.deepestFolder(dirname(path));
-    if (folder !== root && !folder.startsWith(root + sep)) {
-      throw new EiderError('STORE_DENIED', `The key ${key} leads out of ${this.description} by a symbolic link.`);
-    }
-    return path;
-  }
-
-  /**
-   * The real path of the root, which need not exist yet. A file in its place is refused: it would look like an empty store,
-   * and an empty database would be created beside a repository that is only misspelt.
-   */
-  private async realRoot(): Promise<string> {
-    try {
-      const root = await realpath(this.root);
-      if ((await stat(root)).isDirectory()) return root;
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return this.root;
-      if (systemCode(error) !== 'ENOTDIR') throw error;
-    }
-    throw new EiderError('STORE_FAILED', `${this.description} cannot be used: a file is where a folder should be.`);
-  }
-
-  /** The real path of the folder, or of the nearest one above it that exists: the place where new folders would go. */
-  private async deepestFolder(path: string): Promise<string> {
-    if (path.length <= this.root.length) return await realpath(this.root).catch(absentAs(this.root));
-    return (await realpath(path).catch(absentAs(undefined))) ?? (await this.deepestFolder(dirname(path)));
   }
 
   private async attempt<T>(doing: string, options: RequestOptions, work: () => Promise<T>): Promise<T> {
@@ -234,13 +198,6 @@ export class FilesystemObjectStore implements ObjectStore, StoreUpkeep {
   private nameOf(key: string): string {
     return `${key} in ${this.description}`;
   }
-}
-
-function absentAs<T>(value: T): (error: unknown) => T {
-  return (error) => {
-    if (isAbsent(error)) return value;
-    throw error;
-  };
 }
 
 function none(error: unknown): string[] {
