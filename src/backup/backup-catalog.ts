@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable } from '../runtime/injection.js';
 import { inOrder } from '../block-pool/in-order.js';
 import { EiderError } from '../errors/eider-error.js';
 import { REQUESTS_AT_ONCE } from '../object-store/object-store.js';

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { Logger } from '../runtime/injection.js';
 import type { Compression } from '../block-pool/codec.js';
 import type { BackupConfig } from '../config/backup.config.js';
 import type { EncryptionKey } from '../encryption/encryption-key.js';

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { Logger } from '../runtime/injection.js';
 import type { BlockPool } from '../block-pool/block-pool.js';
 import type { BackupConfig } from '../config/backup.config.js';
 import type { DatabaseService } from '../database/database.service.js';

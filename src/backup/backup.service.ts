@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '../runtime/injection.js';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { DatabaseService } from '../database/database.service.js';

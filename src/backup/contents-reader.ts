@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { Logger } from '../runtime/injection.js';
 import type { DatabaseService } from '../database/database.service.js';
 import type { TableCount } from '../database/table-counts.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';

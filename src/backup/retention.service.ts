@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '../runtime/injection.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { replicationConfig, type ReplicationConfig } from '../config/replication.config.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';

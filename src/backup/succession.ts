@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { Logger } from '../runtime/injection.js';
 import type { DatabaseService } from '../database/database.service.js';
 import { isOwnBackup, knowsNewest } from '../lineage/known-history.js';
 import type { Lineage } from '../lineage/lineage.js';

@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '../runtime/injection.js';
 import { messageOf } from '../errors/eider-error.js';
 import type { Manifest } from '../repository/manifest.js';
 import { type Verdict, verdictAfter } from '../repository/note.js';

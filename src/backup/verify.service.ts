@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable } from '../runtime/injection.js';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { NO_PROGRESS, type Progress } from '../operations/operation.js';
 import { type Damage, ImageReader } from '../repository/image-reader.js';

@@ -1,6 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable } from '../runtime/injection.js';
 import { availableParallelism } from 'node:os';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { compiledFile } from '../runtime/compiled-file.js';
 import type {
   BlockTask,
@@ -28,7 +28,7 @@ const MOST_THREADS = 4;
 @Injectable()
 export class BlockPool {
   readonly threads = Math.max(1, Math.min(MOST_THREADS, availableParallelism()));
-  #pool: Piscina | undefined;
+  #pool: Promise<Piscina<BlockTask, unknown>> | undefined;
 
   /** Reads ranges of a file and stores each as one frame. Throws what reading throws. */
   encode(task: Omit<EncodeTask, 'kind'>): Promise<EncodeResult> {
@@ -61,11 +61,20 @@ export class BlockPool {
   async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = undefined;
-    await pool?.destroy();
+    await (await pool)?.destroy();
   }
 
   async #run<T>(task: BlockTask, transferList: readonly ArrayBuffer[] = []): Promise<T> {
-    this.#pool ??= new Piscina<BlockTask, unknown>({
+    this.#pool ??= this.#start();
+    const pool = await this.#pool;
+    // The worker is ours and answers each kind of task with its kind of result.
+    return (await pool.run(task, { transferList: [...transferList] })) as T;
+  }
+
+  /** Many commands read no block: they do without the library, too. */
+  async #start(): Promise<Piscina<BlockTask, unknown>> {
+    const { Piscina } = await import('piscina');
+    return new Piscina<BlockTask, unknown>({
       filename: compiledFile(import.meta.url, './block-worker.js'),
       minThreads: 0,
       maxThreads: this.threads,
@@ -75,7 +84,5 @@ export class BlockPool {
       // memory of native buffers (every block that is compressed or decompressed) back from there only: 2 GB piled up.
       atomics: 'disabled',
     });
-    // The worker is ours and answers each kind of task with its kind of result.
-    return (await this.#pool.run(task, { transferList: [...transferList] })) as T;
   }
 }

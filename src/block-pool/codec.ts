@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module';
 import * as zlib from 'node:zlib';
-import { Decoder, Encoder } from '@toondepauw/node-zstd';
 import { sparing } from './sparing-codec.js';
 
 /** How frames are stored. */
@@ -28,6 +28,9 @@ interface ZlibZstd {
   constants: { ZSTD_c_compressionLevel: number };
 }
 
+/** Loaded where it is needed only. By `import` it takes each thread 30 ms, most of it to find out what it exports. */
+type ZstdPackage = typeof import('@toondepauw/node-zstd');
+
 const hasZstd = (module: object): module is ZlibZstd => 'zstdCompressSync' in module;
 
 /** The codec of this Node: its own zstd, or on Node 20 the one of a package that carries its binary. */
@@ -40,6 +43,7 @@ function createZstdCodec(): Codec {
       decode: (frame) => native.zstdDecompressSync(frame),
     };
   }
+  const { Decoder, Encoder }: ZstdPackage = createRequire(import.meta.url)('@toondepauw/node-zstd');
   const encoder = new Encoder(LEVEL);
   const decoder = new Decoder();
   return {

@@ -1,9 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type AnyBackupView, BackupCatalog, type BackupView, viewOf } from '../backup/backup-catalog.js';
-import { BackupService } from '../backup/backup.service.js';
-import { type RetentionReport, RetentionService } from '../backup/retention.service.js';
+import { type AnyBackupView, type BackupView, viewOf } from '../backup/backup-catalog.js';
+import type { RetentionReport } from '../backup/retention.service.js';
 import { VERIFY_MODES, type VerifyMode } from '../repository/note.js';
-import { Verification } from '../restore/verification.js';
 import { OfflineDatabase } from './offline-database.js';
 import { EXIT_STATUS } from './exit-status.js';
 import { runCommand } from './session.js';
@@ -30,11 +28,9 @@ export function addBackupCommands(program: Command): void {
     .option('--full', 'store every block, whatever the newest backup holds')
     .option('--json', 'print JSON')
     .action(async (options: JsonOption & { label?: string; pin?: boolean; full?: boolean }) => {
-      await runCommand(options, async ({ context, output }) => {
-        const outcome = await new OfflineDatabase(context).use(() =>
-          context
-            .get(BackupService)
-            .create({ trigger: 'manual', label: options.label, pinned: options.pin, full: options.full }),
+      await runCommand(options, async ({ core, output }) => {
+        const outcome = await new OfflineDatabase(core).use(() =>
+          core.backups.create({ trigger: 'manual', label: options.label, pinned: options.pin, full: options.full }),
         );
         output.result(outcome.manifest, () => describe(viewOf(outcome.manifest)));
       });
@@ -47,8 +43,8 @@ export function addBackupCommands(program: Command): void {
     .option('--cursor <name>', 'go on after this backup')
     .option('--json', 'print JSON')
     .action(async (options: JsonOption & { limit: number; cursor?: string }) => {
-      await runCommand(options, async ({ context, output }) => {
-        const page = await context.get(BackupCatalog).page({ limit: options.limit, cursor: options.cursor });
+      await runCommand(options, async ({ core, output }) => {
+        const page = await core.catalog.page({ limit: options.limit, cursor: options.cursor });
         output.result(page, () => (page.backups.length === 0 ? 'there are no backups' : listing(page.backups)));
       });
     });
@@ -58,8 +54,8 @@ export function addBackupCommands(program: Command): void {
     .description('show everything about one backup')
     .option('--json', 'print JSON')
     .action(async (name: string, options: JsonOption) => {
-      await runCommand(options, async ({ context, output }) => {
-        const backup = await context.get(BackupCatalog).show(name);
+      await runCommand(options, async ({ core, output }) => {
+        const backup = await core.catalog.show(name);
         output.result(backup, () =>
           backup.source === 'eider'
             ? describe(backup)
@@ -78,8 +74,8 @@ export function addBackupCommands(program: Command): void {
     )
     .option('--json', 'print JSON')
     .action(async (name: string, options: JsonOption & { mode: VerifyMode }) => {
-      await runCommand(options, async ({ context, output }) => {
-        const report = await context.get(Verification).verify(name, options.mode);
+      await runCommand(options, async ({ core, output }) => {
+        const report = await core.verification.verify(name, options.mode);
         output.result(report, () =>
           report.ok
             ? `${report.backup} ${PROVEN[report.mode]}${report.bytes === 0 ? '' : `: ${formatBytes(report.bytes)} checked`}`
@@ -97,8 +93,8 @@ export function addBackupCommands(program: Command): void {
     .option('--dry-run', 'only tell what would be removed, and why each object stays or goes')
     .option('--json', 'print JSON')
     .action(async (options: JsonOption & { dryRun?: boolean }) => {
-      await runCommand(options, async ({ context, output }) => {
-        const report = await context.get(RetentionService).run({ dryRun: options.dryRun ?? false });
+      await runCommand(options, async ({ core, output }) => {
+        const report = await core.retention.run({ dryRun: options.dryRun ?? false });
         output.result(report, () => describeRetention(report));
       });
     });

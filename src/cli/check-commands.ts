@@ -2,8 +2,6 @@ import type { Command } from 'commander';
 import { checkConfiguration, CONCERNS } from '../config/configuration.js';
 import { unknownVariables } from '../config/unknown-variables.js';
 import { loadEnvironmentFile } from '../config/environment-file.js';
-import { examineStore } from '../object-store/doctor.js';
-import { OBJECT_STORE, type ObjectStore } from '../object-store/object-store.js';
 import { EXIT_STATUS } from './exit-status.js';
 import { runCommand, runPlainCommand } from './session.js';
 import { formatTable } from './table.js';
@@ -43,8 +41,10 @@ export function addCheckCommands(program: Command): void {
     .description('try everything that Eider needs of the store; exit status 3 when something fails')
     .option('--json', 'print JSON')
     .action(async (options: JsonOption) => {
-      await runCommand(options, async ({ context, output }) => {
-        const examination = await examineStore(context.get<ObjectStore>(OBJECT_STORE));
+      await runCommand(options, async ({ core, output }) => {
+        // It knows the AWS SDK, which other commands need for a bucket only.
+        const { examineStore } = await import('../object-store/doctor.js');
+        const examination = await examineStore(core.store);
         output.result(examination, () =>
           [
             examination.store,

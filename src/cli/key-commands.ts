@@ -6,7 +6,6 @@ import { loadEnvironmentFile } from '../config/environment-file.js';
 import { EncryptionKey } from '../encryption/encryption-key.js';
 import { keyLines, putKeyInFront } from '../encryption/key-file.js';
 import { EiderError, messageOf } from '../errors/eider-error.js';
-import { Repository } from '../repository/repository.js';
 import { EXIT_STATUS } from './exit-status.js';
 import { runCommand, runPlainCommand } from './session.js';
 import { formatTable } from './table.js';
@@ -34,8 +33,8 @@ export function addKeyCommands(program: Command): void {
     .description('tell which key writes, and which backups can be read; exit status 3 when one cannot')
     .option('--json', 'print JSON')
     .action(async (options: JsonOption) => {
-      await runCommand(options, async ({ context, output }) => {
-        const report = await reportKeys(context.get(Repository));
+      await runCommand(options, async ({ core, output }) => {
+        const report = await reportKeys(core.repository);
         output.result(report, () => describe(report));
         return report.backups.every(({ readable }) => readable) ? EXIT_STATUS.done : EXIT_STATUS.unsound;
       });

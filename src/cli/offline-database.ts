@@ -1,9 +1,9 @@
-import type { INestApplicationContext } from '@nestjs/common';
-import { BackupService } from '../backup/backup.service.js';
+import type { BackupService } from '../backup/backup.service.js';
 import { closeDatabase } from '../backup/close-database.js';
-import { DatabaseService } from '../database/database.service.js';
-import { Lineage } from '../lineage/lineage.js';
-import { RestoreAtStart } from '../restore/restore-at-start.js';
+import type { DatabaseService } from '../database/database.service.js';
+import type { Lineage } from '../lineage/lineage.js';
+import type { RestoreAtStart } from '../restore/restore-at-start.js';
+import type { Core } from './core.js';
 
 /** The database of a service that is stopped, opened for one command. Nothing is restored, migrated or seeded. */
 export class OfflineDatabase {
@@ -12,11 +12,11 @@ export class OfflineDatabase {
   readonly backups: BackupService;
   readonly #start: RestoreAtStart;
 
-  constructor(context: INestApplicationContext) {
-    this.database = context.get(DatabaseService);
-    this.lineage = context.get(Lineage);
-    this.backups = context.get(BackupService);
-    this.#start = context.get(RestoreAtStart);
+  constructor({ database, lineage, backups, start }: Core) {
+    this.database = database;
+    this.lineage = lineage;
+    this.backups = backups;
+    this.#start = start;
   }
 
   /**

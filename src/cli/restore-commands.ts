@@ -2,11 +2,9 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { EiderError } from '../errors/eider-error.js';
 import { type Position, positionSchema } from '../repository/position.js';
-import { RestoreAtStart } from '../restore/restore-at-start.js';
 import type { RestorePlan } from '../restore/restore-plan.js';
 import type { RestoreReport } from '../restore/restore-report.js';
-import { OfflineRestore } from '../restore/offline-restore.js';
-import { RestoreService } from '../restore/restore.service.js';
+import type { RestoreService } from '../restore/restore.service.js';
 import { runCommand } from './session.js';
 import { formatBytes, formatFields } from './table.js';
 
@@ -31,14 +29,14 @@ export function addRestoreCommand(program: Command): void {
     .option('--dry-run', 'only tell what would be done')
     .option('--json', 'print JSON')
     .action(async (name: string | undefined, options: RestoreOptions) => {
-      await runCommand(options, async ({ context, output }) => {
+      await runCommand(options, async ({ core, output }) => {
         refuseContradictions(name, options);
         if (options.atStart === true) {
-          const { decision, restored } = await context.get(RestoreAtStart).run();
+          const { decision, restored } = await core.start.run();
           output.result({ decision, restored: restored ?? null }, () => `${decision.action}: ${decision.reason}`);
           return;
         }
-        const restores = context.get(RestoreService);
+        const restores = core.restores;
         const found = await restores.find(selectionOf(name, options));
         if (options.dryRun === true) {
           const plan = await restores.plan(found, options.to);
@@ -47,8 +45,8 @@ export function addRestoreCommand(program: Command): void {
         }
         const report =
           options.to === undefined
-            ? await context.get(RestoreAtStart).replaceLocal(found)
-            : await context.get(OfflineRestore).toFile(found, options.to);
+            ? await core.start.replaceLocal(found)
+            : await core.offline.toFile(found, options.to);
         output.result(report, () => describeReport(report));
       });
     });

@@ -1,17 +1,14 @@
-import { Logger, type INestApplicationContext } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { BlockPool } from '../block-pool/block-pool.js';
 import { checkConfiguration } from '../config/configuration.js';
 import { loadEnvironmentFile } from '../config/environment-file.js';
-import { CoreModule } from '../core.module.js';
 import { isEiderError } from '../errors/eider-error.js';
-import { OBJECT_STORE, type ObjectStore } from '../object-store/object-store.js';
+import { Logger } from '../runtime/injection.js';
+import { Core } from './core.js';
 import { exitStatusFor } from './exit-status.js';
 import { Output } from './output.js';
 
 /** What a command gets to work with. */
 export interface CommandSession {
-  readonly context: INestApplicationContext;
+  readonly core: Core;
   readonly output: Output;
 }
 
@@ -29,13 +26,11 @@ export async function runCommand(
     checkConfiguration(process.env);
     // Results go to the standard output; what the services log must not be mixed into them.
     Logger.overrideLogger(['error', 'fatal']);
-    const context = await NestFactory.createApplicationContext(CoreModule, { logger: false, abortOnError: false });
+    const core = await Core.create(process.env);
     try {
-      return await work({ context, output });
+      return await work({ core, output });
     } finally {
-      await context.get(BlockPool).close();
-      await context.get<ObjectStore>(OBJECT_STORE).close();
-      await context.close();
+      await core.close();
     }
   });
 }

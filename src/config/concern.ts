@@ -1,4 +1,3 @@
-import { type ConfigFactoryKeyHost, registerAs } from '@nestjs/config';
 import { z } from 'zod';
 
 /** Documentation of one environment variable, kept on its schema. */
@@ -56,8 +55,8 @@ export interface Concern<T extends object> {
   parse(env: Environment): T;
   /** Documentation of each variable, in order. */
   variables(): ReadonlyMap<string, VariableDoc>;
-  /** Provider for Nest: parsed when it is injected, from `process.env`. */
-  readonly provider: (() => T) & ConfigFactoryKeyHost<T>;
+  /** Provider for Nest, which EiderConfigModule registers: parsed when it is injected, from `process.env`. */
+  readonly provider: (() => T) & { readonly KEY: string };
 }
 
 /**
@@ -91,7 +90,8 @@ export function concern<S extends z.ZodRawShape, T extends object>(
     about,
     parse,
     variables: () => new Map(Object.entries(shape).map(([variable, type]) => [variable, docOf(variable, type)])),
-    provider: registerAs<T, () => T>(name, () => parse(process.env)) as (() => T) & ConfigFactoryKeyHost<T>,
+    // The token that `registerAs` gives: the package itself would load all of Nest into every command.
+    provider: Object.assign(() => parse(process.env), { KEY: `CONFIGURATION(${name})` }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { getConfigToken } from '@nestjs/config';
 import fc from 'fast-check';
 import { isEiderError } from '../errors/eider-error.js';
 import type { Environment } from './concern.js';
@@ -167,5 +168,11 @@ describe('a check of the configuration', () => {
         expect(text).not.toContain('!zQ');
       }),
     );
+  });
+});
+
+describe('a concern', () => {
+  it.each(CONCERNS)('$name is injected under the token that Nest registers it by', ({ name, provider }) => {
+    expect(provider.KEY).toBe(getConfigToken(name));
   });
 });

@@ -21,9 +21,6 @@ export const CONCERNS = [
   authConcern,
 ] as const;
 
-/** Providers of all concerns, for ConfigModule. */
-export const CONFIGURATION = CONCERNS.map((concern) => concern.provider);
-
 /**
  * Checks the whole environment at once.
  *

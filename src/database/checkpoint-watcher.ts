@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '../runtime/injection.js';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
 import { messageOf } from '../errors/eider-error.js';
 import { Clock } from '../runtime/clock.js';

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '../runtime/injection.js';
 import { resolve } from 'node:path';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
 import { EiderError } from '../errors/eider-error.js';

@@ -1,7 +1,8 @@
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { messageOf } from '../errors/eider-error.js';
 import { catalogNameOf, quoteIdentifier, quoteLiteral } from './catalog-name.js';
 import { DatabaseDescriptors } from './database-descriptors.js';
+import { duckdb } from './duckdb.js';
 import { claimFile } from './open-files.js';
 import { describeOpenError } from './query-error.js';
 
@@ -48,7 +49,7 @@ export class Engine {
     let instance: DuckDBInstance | undefined;
     let keeper: DuckDBConnection | undefined;
     try {
-      instance = await DuckDBInstance.create(':memory:', {
+      instance = await duckdb().DuckDBInstance.create(':memory:', {
         ...(options.memoryLimit === undefined ? {} : { memory_limit: options.memoryLimit }),
         ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
       });

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger, Optional } from '@nestjs/common';
+import { Inject, Injectable, Logger, Optional } from '../runtime/injection.js';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EiderError, messageOf } from '../errors/eider-error.js';

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { Logger } from '../runtime/injection.js';
 import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EiderError, messageOf } from '../errors/eider-error.js';

@@ -1,4 +1,3 @@
-import { DuckDBInstance } from '@duckdb/node-api';
 import { randomBytes } from 'node:crypto';
 import { copyFile, open, readFile, rm } from 'node:fs/promises';
 import { type FileHeader, hasIdentity, withIdentifier } from '../duckdb-format/file-header.js';
@@ -9,6 +8,7 @@ import { catalogNameOf, quoteIdentifier, quoteLiteral } from './catalog-name.js'
 import { exists, removeDatabase, stateFileOf } from './database-files.js';
 import { replaceFile } from '../runtime/replace-file.js';
 import { checkDatabase } from './database-check.js';
+import { duckdb } from './duckdb.js';
 import { inspectDatabaseFile } from './inspect.js';
 import { DatabaseSwap } from './swap.js';
 
@@ -111,7 +111,7 @@ async function stampIdentity(path: string): Promise<void> {
 }
 
 async function openOnce(path: string, statements: readonly string[]): Promise<void> {
-  const instance = await DuckDBInstance.create(':memory:');
+  const instance = await duckdb().DuckDBInstance.create(':memory:');
   const connection = await instance.connect();
   try {
     await connection.run(`ATTACH ${quoteLiteral(path)} AS ${quoteIdentifier('db')} (STORAGE_VERSION 'latest')`);

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable } from '../runtime/injection.js';
 import { randomUUID } from 'node:crypto';
 import type { FilePosition } from '../duckdb-format/file-position.js';
 import type { Position } from '../repository/position.js';

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { Logger } from '../runtime/injection.js';
 import { randomUUID } from 'node:crypto';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import type { ObjectStore } from '../object-store/object-store.js';

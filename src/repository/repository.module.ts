@@ -1,15 +1,12 @@
 import { Module } from '@nestjs/common';
-import { resolve } from 'node:path';
 import { BlockPoolModule } from '../block-pool/block-pool.module.js';
-import { backupConfig, type BackupConfig } from '../config/backup.config.js';
-import { OBJECT_STORE, type ObjectStore } from '../object-store/object-store.js';
+import { backupConfig } from '../config/backup.config.js';
+import { databaseConfig } from '../config/database.config.js';
+import { encryptionConfig } from '../config/encryption.config.js';
+import { OBJECT_STORE } from '../object-store/object-store.js';
 import { ObjectStoreModule } from '../object-store/object-store.module.js';
 import { Clock } from '../runtime/clock.js';
-import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
-import { encryptionConfig, type EncryptionConfig } from '../config/encryption.config.js';
-import { extentCacheOf, manifestCacheOf } from '../database/database-files.js';
-import { ExtentCache } from './extent-cache.js';
-import { ManifestCache } from './manifest-cache.js';
+import { createRepository } from './create-repository.js';
 import { Repository } from './repository.js';
 
 @Module({
@@ -18,24 +15,7 @@ import { Repository } from './repository.js';
     {
       provide: Repository,
       inject: [OBJECT_STORE, backupConfig.KEY, databaseConfig.KEY, encryptionConfig.KEY, Clock],
-      useFactory: (
-        store: ObjectStore,
-        config: BackupConfig,
-        { path }: DatabaseConfig,
-        { keyring }: EncryptionConfig,
-        clock: Clock,
-      ) =>
-        new Repository(
-          store,
-          config,
-          () => clock.now(),
-          {
-            manifest: new ManifestCache(manifestCacheOf(resolve(path))),
-            extents: new ExtentCache(extentCacheOf(resolve(path))),
-          },
-          keyring,
-          (ms, work) => clock.every(ms, work),
-        ),
+      useFactory: createRepository,
     },
   ],
   exports: [Repository, ObjectStoreModule, BlockPoolModule],

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '../runtime/injection.js';
 import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
 import { DatabaseService } from '../database/database.service.js';
 import { EiderError } from '../errors/eider-error.js';

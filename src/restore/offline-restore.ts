@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable } from '../runtime/injection.js';
 import { resolve } from 'node:path';
 import { exists } from '../database/database-files.js';
 import { inspectDatabaseFile } from '../database/inspect.js';

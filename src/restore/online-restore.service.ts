@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '../runtime/injection.js';
 import { BackupService } from '../backup/backup.service.js';
 import { DatabaseService } from '../database/database.service.js';
 import { Migrator } from '../database/migrator.js';

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '../runtime/injection.js';
 import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
 import { messageOf } from '../errors/eider-error.js';
 import type { Manifest } from '../repository/manifest.js';

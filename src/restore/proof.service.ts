@@ -1,4 +1,4 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger } from '../runtime/injection.js';
 import { BackupService } from '../backup/backup.service.js';
 import { Verdicts } from '../backup/verdicts.js';
 import { isEiderError, messageOf } from '../errors/eider-error.js';

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '../runtime/injection.js';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
 import { EiderError } from '../errors/eider-error.js';

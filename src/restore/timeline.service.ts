@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable } from '../runtime/injection.js';
 import { inOrder } from '../block-pool/in-order.js';
 import { isEiderError } from '../errors/eider-error.js';
 import type { LogHead } from '../repository/log-record.js';

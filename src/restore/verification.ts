@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable } from '../runtime/injection.js';
 import { BackupService } from '../backup/backup.service.js';
 import { Verdicts } from '../backup/verdicts.js';
 import { bytesOf, reportOf, type VerifyReport, VerifyService } from '../backup/verify.service.js';

@@ -1,4 +1,4 @@
-import { Logger } from '@nestjs/common';
+import { Logger } from '../runtime/injection.js';
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { BlockPool } from '../block-pool/block-pool.js';

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable } from './injection.js';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** Time, as the code sees it; tests put their own in its place. */

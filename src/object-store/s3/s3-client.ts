@@ -1,8 +1,9 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import type { S3Client as Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { BucketConfig } from '../../config/store.config.js';
+import { S3Client } from './sdk.js';
 
 /**
  * The SDK's client, set up for R2 and other S3-compatible stores (docs: R2's "aws-sdk-js-v3" page).
@@ -15,7 +16,7 @@ import type { BucketConfig } from '../../config/store.config.js';
  * - The clock is not corrected from the store's answers: backup names, recovery times and retention use this machine's
  *   clock, so one that is off by more than the signature's 15 minutes must be an error (STORE_CLOCK_SKEW), not a secret.
  */
-export function createS3Client(config: BucketConfig): S3Client {
+export function createS3Client(config: BucketConfig): Client {
   // Two more than the limiter lets through, so that aborting and listing never wait behind parts for a socket.
   const agent = { keepAlive: true, maxSockets: config.maxConcurrency + 2, maxFreeSockets: config.maxConcurrency };
   return new S3Client({
@@ -38,7 +39,7 @@ export function createS3Client(config: BucketConfig): S3Client {
 }
 
 /** Calls `seen` with this machine's clock minus the store's, in ms, for every answer that has a Date header. */
-export function watchClock(client: S3Client, seen: (skewMs: number) => void): void {
+export function watchClock(client: Client, seen: (skewMs: number) => void): void {
   client.middlewareStack.add(
     (next) => async (args) => {
       const result = await next(args);

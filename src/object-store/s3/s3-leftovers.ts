@@ -1,9 +1,6 @@
-import {
-  AbortMultipartUploadCommand,
-  ListMultipartUploadsCommand,
-  type ListMultipartUploadsCommandOutput,
-} from '@aws-sdk/client-s3';
+import type { ListMultipartUploadsCommandOutput } from '@aws-sdk/client-s3';
 import type { S3Requests } from './s3-requests.js';
+import { AbortMultipartUploadCommand, ListMultipartUploadsCommand } from './sdk.js';
 
 interface Marker {
   readonly KeyMarker: string;

@@ -1,9 +1,10 @@
-import { ListObjectsV2Command, type ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
+import type { ListObjectsV2CommandOutput } from '@aws-sdk/client-s3';
 import { compareKeys, isObjectKey } from '../object-key.js';
 import type { ListOptions, ObjectInfo } from '../object-store.js';
 import { FailedRequest } from './read-failure.js';
 import { failureOfForeigner } from './s3-failure.js';
 import type { Request, S3Requests } from './s3-requests.js';
+import { ListObjectsV2Command } from './sdk.js';
 
 /** One page of a listing. */
 interface Page {

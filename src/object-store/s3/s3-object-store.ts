@@ -1,4 +1,3 @@
-import { DeleteObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import { Readable } from 'node:stream';
 import type { BucketConfig } from '../../config/store.config.js';
 import { EiderError, isEiderError } from '../../errors/eider-error.js';
@@ -27,6 +26,7 @@ import { type Piece, pieceRequest } from './s3-read.js';
 import { type Pacing, S3Requests } from './s3-requests.js';
 import { PIECE, streamPieces } from './s3-stream.js';
 import { uploadObject } from './s3-upload.js';
+import { DeleteObjectCommand, HeadObjectCommand } from './sdk.js';
 
 /** Objects of a bucket on Cloudflare R2, Amazon S3, MinIO, Ceph or any other S3-compatible store. */
 export class S3ObjectStore implements ObjectStore, StoreUpkeep {

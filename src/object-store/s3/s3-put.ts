@@ -1,9 +1,9 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { digestHere, type PartDigest } from './part-digest.js';
 import { FailedRequest } from './read-failure.js';
 import { failureOfForeigner } from './s3-failure.js';
 import type { Request } from './s3-requests.js';
 import { BEFORE_SIGNING, bodyOf, signedWith } from './signed-body.js';
+import { PutObjectCommand } from './sdk.js';
 
 /** One PutObject, which the store refuses where it was damaged on the way. */
 export function putRequest(

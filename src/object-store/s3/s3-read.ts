@@ -1,9 +1,10 @@
-import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { ByteRange } from '../byte-range.js';
 import { memoryFor } from '../object-store.js';
 import { FailedRequest } from './read-failure.js';
 import { failureOfConnection, failureOfForeigner, type StoreFailure } from './s3-failure.js';
 import type { Request } from './s3-requests.js';
+import { GetObjectCommand } from './sdk.js';
 
 /** Bytes of an object, and what the store says of the whole of it. */
 export interface Piece {

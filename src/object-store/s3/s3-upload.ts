@@ -3,7 +3,7 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   UploadPartCommand,
-} from '@aws-sdk/client-s3';
+} from './sdk.js';
 import { EiderError } from '../../errors/eider-error.js';
 import type { UploadOptions } from '../object-store.js';
 import { ChunkSource } from '../chunk-source.js';
