@@ -1,9 +1,10 @@
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
+import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { totalmem } from 'node:os';
 import { messageOf } from '../errors/eider-error.js';
 import { quoteIdentifier as identifier, quoteLiteral as literal } from './catalog-name.js';
 import { checkMemory } from './check-memory.js';
 import type { CheckedTable, CheckReply, CheckTask } from './check-task.js';
+import { duckdb } from './duckdb.js';
 import { tableContentsQuery } from './table-contents.js';
 
 /**
@@ -24,11 +25,18 @@ process.once('message', (task: CheckTask) => {
     });
 });
 process.once('disconnect', () => process.exit(1));
+// The file may still be being fetched: what takes a while to load is there when the task comes.
+const loaded = createInstance();
+loaded.catch(() => {});
+
+async function createInstance(): Promise<DuckDBInstance> {
+  const memory = checkMemory(process.constrainedMemory(), totalmem());
+  return duckdb().DuckDBInstance.create(':memory:', { threads: '2', memory_limit: `${memory}B` });
+}
 
 async function check({ path, catalog }: CheckTask): Promise<CheckReply> {
   const started = performance.now();
-  const memory = checkMemory(process.constrainedMemory(), totalmem());
-  const instance = await DuckDBInstance.create(':memory:', { threads: '2', memory_limit: `${memory}B` });
+  const instance = await loaded;
   const connection = await instance.connect();
   await connection.run(`ATTACH ${literal(path)} AS ${identifier(catalog)}`);
   const version = (await connection.runAndReadAll('SELECT version()')).getRows()[0]?.[0];

@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
 import { EiderError } from '../errors/eider-error.js';
 import { compiledFile } from '../runtime/compiled-file.js';
@@ -22,18 +22,57 @@ export interface ExpectedContents {
 }
 
 /**
- * Opens a restored file in a process of its own, reads every value, and folds its log.
- *
- * @param expected - undefined where nothing tells
- * @throws EiderError RESTORE_CHECK_FAILED, RESTORE_NO_SPACE
+ * A process that opens a restored file, reads every value, and folds its log. It may be started while the file is still being
+ * fetched, so that it has loaded DuckDB by then.
  */
+export class DatabaseCheck {
+  readonly #child: ChildProcess;
+  readonly #reply: Promise<CheckReply>;
+
+  /** @param signal - ends the process */
+  constructor(signal?: AbortSignal) {
+    this.#child = fork(compiledFile(import.meta.url, './check-process.js'), [], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      execArgv: [],
+    });
+    // It takes all cores that it can get, and this process may have queries to answer. From here, so that all of its threads
+    // begin with it: on Linux each has a priority of its own, which it takes over from the one that starts it.
+    const { pid } = this.#child;
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    this.#reply = replyOf(this.#child, signal);
+    // It may end before it is asked: that is told then.
+    this.#reply.catch(() => {});
+  }
+
+  /**
+   * Has the file read. Once.
+   *
+   * @param expected - undefined where nothing tells
+   * @throws EiderError RESTORE_CHECK_FAILED, RESTORE_NO_SPACE; the signal's reason
+   */
+  async run(task: CheckTask, expected: ExpectedContents | undefined): Promise<ExpectedContents> {
+    // Where it cannot be sent, the process has ended, which is told better.
+    if (this.#child.connected) this.#child.send(task, () => {});
+    return contentsOf(await this.#reply, task, expected);
+  }
+
+  /** Ends the process, whatever it does. Idempotent. */
+  end(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
+
+/** As `DatabaseCheck.run`, by a process that is started now. */
 export async function checkDatabase(
   task: CheckTask,
   expected: ExpectedContents | undefined,
   signal?: AbortSignal,
 ): Promise<ExpectedContents> {
   signal?.throwIfAborted();
-  const reply = await ask(task, signal);
+  return new DatabaseCheck(signal).run(task, expected);
+}
+
+function contentsOf(reply: CheckReply, task: CheckTask, expected: ExpectedContents | undefined): ExpectedContents {
   if (!reply.ok && /No space left on device|ENOSPC/i.test(reply.message)) {
     throw new EiderError(
       'RESTORE_NO_SPACE',
@@ -46,15 +85,8 @@ export async function checkDatabase(
   return { tables: tables.map((table) => ({ ...table, exact: true })), duckdbVersion };
 }
 
-function ask(task: CheckTask, signal: AbortSignal | undefined): Promise<CheckReply> {
+function replyOf(child: ChildProcess, signal: AbortSignal | undefined): Promise<CheckReply> {
   return new Promise((resolve, reject) => {
-    const child = fork(compiledFile(import.meta.url, './check-process.js'), [], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      execArgv: [],
-    });
-    // It takes all cores that it can get, and this process may have queries to answer. From here, so that all of its threads
-    // begin with it: on Linux each has a priority of its own, which it takes over from the one that starts it.
-    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
     let answered = false;
     let errors = '';
     const abort = (): void => void child.kill('SIGKILL');
@@ -72,7 +104,6 @@ function ask(task: CheckTask, signal: AbortSignal | undefined): Promise<CheckRep
       if (!answered)
         reject(failed(`the checking process ended with ${killedBy ?? code ?? 'no status'}. ${errors}`.trim()));
     });
-    child.send(task, (error) => error && reject(error));
   });
 }
 

@@ -1,4 +1,4 @@
-import { checkDatabase, type ExpectedContents } from '../database/database-check.js';
+import type { DatabaseCheck, ExpectedContents } from '../database/database-check.js';
 import { inspectDatabaseFile } from '../database/inspect.js';
 import { upgradeStorage } from '../database/storage-upgrade.js';
 import { comparePositions } from '../duckdb-format/file-position.js';
@@ -20,12 +20,12 @@ export interface CopyFile {
  * @throws EiderError RESTORE_CHECK_FAILED
  */
 export async function checkCopy(
+  check: DatabaseCheck,
   found: FoundBackup,
   file: CopyFile,
   keyring: Keyring,
-  signal?: AbortSignal,
 ): Promise<void> {
-  await checkDatabase(file, contentsOf(found, keyring), signal);
+  await check.run(file, contentsOf(found, keyring));
   if (found.kind === 'foreign') await upgradeStorage(file.path);
 }
 

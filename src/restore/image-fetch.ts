@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import type { BlockPool } from '../block-pool/block-pool.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
@@ -36,6 +36,17 @@ export interface Fetched {
   readonly localBytes: number;
 }
 
+/** A file that was fetched. */
+export interface FetchedFile {
+  readonly fetched: Fetched;
+  /**
+   * Settles when the database file is on the disk, and then only: the disk writes while the file is checked.
+   *
+   * Throws as `ImageFetch.fetch`, and to nobody where it is not awaited.
+   */
+  readonly durable: Promise<void>;
+}
+
 /** Fetches backups into files that nobody has open. */
 export class ImageFetch {
   readonly #reader: ImageReader;
@@ -50,33 +61,28 @@ export class ImageFetch {
   }
 
   /**
-   * Writes a backup's database file, and its log beside it, and makes both durable. Blocks that are on the disk already are
-   * not fetched.
+   * Writes a backup's database file, and its log beside it. Blocks that are on the disk already are not fetched.
    *
    * @throws EiderError BACKUP_DAMAGED, RESTORE_NO_SPACE, DATABASE_PATH_INVALID, STORE_*; what was written is the caller's to
    *   keep or to remove
    */
-  async fetch(found: FoundBackup, path: string, options: FetchOptions): Promise<Fetched> {
+  async fetch(found: FoundBackup, path: string, options: FetchOptions): Promise<FetchedFile> {
     try {
       if (found.kind === 'foreign') return await this.#fetchForeign(found.foreign, path, options);
-      const fetched = await this.#fetchImage(found.manifest, path, options);
-      if (found.point === undefined) return fetched;
+      const file = await this.#fetchImage(found.manifest, path, options);
+      if (found.point === undefined) return file;
       await this.#replay.apply(found.point, path, options.signal);
-      return { ...fetched, fetchedBytes: fetched.fetchedBytes + storedBytesOf(found.point.records) };
+      const { fetched } = file;
+      return {
+        ...file,
+        fetched: { ...fetched, fetchedBytes: fetched.fetchedBytes + storedBytesOf(found.point.records) },
+      };
     } catch (error) {
-      if (messageOf(error).includes('ENOSPC')) {
-        throw new EiderError('RESTORE_NO_SPACE', `The disk became full while ${path} was written.`, { cause: error });
-      }
-      if (NOT_WRITABLE.has(systemCode(error) ?? '')) {
-        throw new EiderError('DATABASE_PATH_INVALID', `${path} cannot be written: ${messageOf(error)}.`, {
-          cause: error,
-        });
-      }
-      throw error;
+      throw writingFailed(error, path);
     }
   }
 
-  async #fetchImage(manifest: Manifest, path: string, options: FetchOptions): Promise<Fetched> {
+  async #fetchImage(manifest: Manifest, path: string, options: FetchOptions): Promise<FetchedFile> {
     const { progress, signal, resumes, local } = options;
     progress.total(manifest.database.size);
     const main = await open(path, resumes ? 'r+' : 'wx+');
@@ -89,16 +95,14 @@ export class ImageFetch {
       const reading = await this.#reader.readMain(manifest, main, progress, signal, blocks);
       refuseDamage(manifest, reading.damages);
       surplus = reading.surplus;
-      await main.sync();
-    } finally {
+    } catch (error) {
       await main.close();
+      throw error;
     }
+    const durable = makeDurable(main, path);
     if (manifest.wal !== null) await this.#fetchWal(manifest, `${path}.wal`, signal);
-    return {
-      fetchedBytes: manifest.bytes.stored - blocks.stored + surplus,
-      localBlocks: blocks.blocks,
-      localBytes: blocks.bytes,
-    };
+    const fetchedBytes = manifest.bytes.stored - blocks.stored + surplus;
+    return { fetched: { fetchedBytes, localBlocks: blocks.blocks, localBytes: blocks.bytes }, durable };
   }
 
   async #fetchWal(manifest: Manifest, path: string, signal: AbortSignal | undefined): Promise<void> {
@@ -111,7 +115,7 @@ export class ImageFetch {
     }
   }
 
-  async #fetchForeign(foreign: ForeignBackup, path: string, { progress, signal }: FetchOptions): Promise<Fetched> {
+  async #fetchForeign(foreign: ForeignBackup, path: string, { progress, signal }: FetchOptions): Promise<FetchedFile> {
     progress.total(foreign.size);
     const file = await open(path, 'wx+');
     try {
@@ -124,7 +128,7 @@ export class ImageFetch {
         }
       });
       await file.sync();
-      return { fetchedBytes: foreign.size, localBlocks: 0, localBytes: 0 };
+      return { fetched: { fetchedBytes: foreign.size, localBlocks: 0, localBytes: 0 }, durable: Promise.resolve() };
     } catch (error) {
       if (isEiderError(error) || messageOf(error).includes('ENOSPC')) throw error;
       throw new EiderError('BACKUP_DAMAGED', `${foreign.name} cannot be decompressed: ${messageOf(error)}`, {
@@ -134,6 +138,27 @@ export class ImageFetch {
       await file.close();
     }
   }
+}
+
+/** Puts a file on the disk and closes it. */
+function makeDurable(file: FileHandle, path: string): Promise<void> {
+  const durable = file
+    .sync()
+    .finally(() => file.close())
+    .catch((error: unknown) => {
+      throw writingFailed(error, path);
+    });
+  // Where the fetch or the check fails, too, that is told.
+  durable.catch(() => {});
+  return durable;
+}
+
+function writingFailed(error: unknown, path: string): unknown {
+  if (messageOf(error).includes('ENOSPC')) {
+    return new EiderError('RESTORE_NO_SPACE', `The disk became full while ${path} was written.`, { cause: error });
+  }
+  if (!NOT_WRITABLE.has(systemCode(error) ?? '')) return error;
+  return new EiderError('DATABASE_PATH_INVALID', `${path} cannot be written: ${messageOf(error)}.`, { cause: error });
 }
 
 async function* counted(stored: AsyncIterable<Buffer>, progress: Progress): AsyncGenerator<Buffer, void, void> {

@@ -50,7 +50,8 @@ export class LogReplay {
         if (record.head.kind === 'wal') await this.#applyRecord(record.head, record, main, wal, signal);
       }
       await wal.truncate(position.offset);
-      await main.sync();
+      // Without records nothing was written into it here.
+      if (records.length > 0) await main.sync();
       await wal.sync();
     } finally {
       await main.close();

@@ -6,6 +6,7 @@ import { BlockPool } from '../block-pool/block-pool.js';
 import { databaseConfig, type DatabaseConfig } from '../config/database.config.js';
 import { restoreConfig, type RestoreConfig } from '../config/restore.config.js';
 import { catalogNameOf } from '../database/catalog-name.js';
+import { DatabaseCheck } from '../database/database-check.js';
 import { exists, pruneRestorePoints, setAsideName } from '../database/database-files.js';
 import { DatabaseService } from '../database/database.service.js';
 import { DatabaseSwap } from '../database/swap.js';
@@ -137,12 +138,17 @@ export class RestoreService {
     // Files without a manifest are opened in any case: nothing else tells whether they are whole.
     const opens = found.kind === 'foreign' || purpose === 'proof' || this.policy.validate;
     const started = this.clock.monotonicMs();
-    return this.#copies.make(found, { target, purpose, progress, signal }, async (path, fetched) => {
-      this.#noteSpeed(fetched, await stat(path), started);
-      if (!opens) return;
-      const file = { path, catalog: catalogNameOf(this.database) };
-      await checkCopy(found, file, this.repository.keyring, signal);
-    });
+    signal?.throwIfAborted();
+    const check = opens ? new DatabaseCheck(signal) : undefined;
+    try {
+      return await this.#copies.make(found, { target, purpose, progress, signal }, async (path, fetched) => {
+        this.#noteSpeed(fetched, await stat(path), started);
+        const file = { path, catalog: catalogNameOf(this.database) };
+        if (check !== undefined) await checkCopy(check, found, file, this.repository.keyring);
+      });
+    } finally {
+      check?.end();
+    }
   }
 
   /**

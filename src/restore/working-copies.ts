@@ -11,7 +11,7 @@ import { LocalBlocks } from '../repository/local-blocks.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { FoundBackup, Repository } from '../repository/repository.js';
 import { makeFolder } from '../runtime/sync-folder.js';
-import { type Fetched, ImageFetch } from './image-fetch.js';
+import { type Fetched, type FetchedFile, ImageFetch } from './image-fetch.js';
 import { isInterruption } from './interruption.js';
 import { findPartial, keepPartial, newWorkingCopy, removeWorkingCopy, takePartial } from './leftovers.js';
 import { type LocalSource, openForReading, openLocalSource } from './local-source.js';
@@ -102,11 +102,11 @@ export class WorkingCopies {
     const copy = { found, path, target, purpose };
     try {
       progress.step('fetch');
-      const fetched = await this.#held(found, purpose, signal, () =>
+      const { fetched, durable } = await this.#held(found, purpose, signal, () =>
         this.#fetch.fetch(found, path, { progress, signal, resumes, local }),
       );
       progress.step('check');
-      await check(path, fetched);
+      await check(path, fetched).finally(() => durable);
       return { ...copy, fetched };
     } catch (error) {
       await this.abandon(copy, error);
@@ -121,8 +121,8 @@ export class WorkingCopies {
     found: FoundBackup,
     purpose: Purpose,
     signal: AbortSignal | undefined,
-    fetch: () => Promise<Fetched>,
-  ): Promise<Fetched> {
+    fetch: () => Promise<FetchedFile>,
+  ): Promise<FetchedFile> {
     if (found.kind === 'foreign') return fetch();
     return this.repository.holds.during(found.manifest.name, purpose, fetch, signal);
   }

@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { execFileSync } from 'node:child_process';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { PointTarget } from '../../src/repository/point-in-time.js';
 import { TestClock, TestCore } from '../support/core.js';
 import { DiskSession, failingFsync } from '../support/disk-faults/disk-session.js';
+import { environmentIn, runCli } from '../support/processes.js';
 import { withRestored } from '../support/restored-points.js';
 import { shippedCommits, type ShippedCommit } from '../support/shipped-commits.js';
 import { Stage } from '../support/stage.js';
@@ -116,5 +119,30 @@ describe(`a commit whose fsync fails${where}`, () => {
     expect(position).toBeUndefined();
     expect(await session.ask({ durable: true })).not.toHaveProperty('error');
     expect(await numbersAt({ latest: true })).toEqual([1, 5, 30, 31, 32]);
+  });
+});
+
+describe(`a restored file that cannot be made durable${where}`, () => {
+  withCompiler('is not put in place, although its check has passed', async () => {
+    const env = environmentIn(stage.path);
+    const core = new TestCore(stage.path);
+    await core.open();
+    await core.write('CREATE TABLE guests (id INTEGER)', 'INSERT INTO guests VALUES (1)');
+    await core.close();
+    // From the command line: the log is folded first, so that there is no other file than the database's to be made durable.
+    expect(await runCli(['backup'], env)).toMatchObject({ status: 0 });
+    await mkdir(join(stage.path, 'target'));
+    await writeFile(join(stage.path, 'fail-fsync'), String(constants.errno.EIO));
+    const faults = {
+      LD_PRELOAD: failingFsync(stage.path) ?? '',
+      FAIL_FSYNC: join(stage.path, 'fail-fsync'),
+      FAIL_FSYNC_OF: 'restored.duckdb.restoring-',
+    };
+    const restore = ['restore', '--to', join(stage.path, 'target', 'restored.duckdb')];
+    const { status, stderr } = await runCli(restore, { ...env, ...faults });
+    expect(stderr).toMatch(/EIO.*fsync/);
+    expect(status).toBe(1);
+    expect(await readdir(join(stage.path, 'target'))).toEqual([]);
+    expect(await runCli(restore, env)).toMatchObject({ status: 0 });
   });
 });
