@@ -2,11 +2,12 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BackupService } from '../backup/backup.service.js';
 import { replicationConfig, type ReplicationConfig } from '../config/replication.config.js';
 import { messageOf } from '../errors/eider-error.js';
+import { DatabaseService } from '../database/database.service.js';
 import { Clock } from '../runtime/clock.js';
+import { LogWatch } from './log-watch.js';
+import { LookPace } from './look-pace.js';
 import { ReplicationService } from './replication.service.js';
 
-/** How often the log is looked at, ms: the resolution of points in time. */
-const TICK_MS = 50;
 /** From this many bytes on commits are shipped at once. */
 const SHIP_AT_ONCE = 1024 * 1024;
 /** Pause after a failure, ms; doubled with each further one. */
@@ -22,11 +23,14 @@ export class ReplicationLoop {
   #acting: Promise<void> | undefined;
   #failures = 0;
   #pausedUntil = 0;
+  /** Whether there was something new since the pace was told so. */
+  #found = false;
 
   constructor(
     @Inject(replicationConfig.KEY) private readonly config: ReplicationConfig,
     private readonly replication: ReplicationService,
     private readonly backups: BackupService,
+    private readonly database: DatabaseService,
     private readonly clock: Clock,
   ) {}
 
@@ -48,25 +52,36 @@ export class ReplicationLoop {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    const pace = new LookPace(new LogWatch(this.database.path), this.clock);
     while (!signal.aborted) {
       this.#tick();
-      try {
-        await this.clock.sleep(TICK_MS, signal);
-      } catch {
-        return;
-      }
+      const found = this.#found;
+      this.#found = false;
+      await pace.next({ found, busy: this.#isBusy() }, signal);
     }
+    pace.close();
+  }
+
+  /** Whether something is to be done before the next write. */
+  #isBusy(): boolean {
+    return this.#acting !== undefined || this.replication.due !== undefined || this.#hasWork();
+  }
+
+  /** Whether something is to be done now. */
+  #hasWork(): boolean {
+    const { state } = this.replication;
+    return state === 'disconnected' || state === 'awaiting-base' || (state === 'shipping' && this.#isDue());
   }
 
   /** Never waits for the store: commits have to be seen meanwhile. */
   #tick(): void {
     try {
-      this.replication.look();
+      this.#found = this.replication.look() || this.#found;
     } catch (error) {
       this.#fail(error);
       return;
     }
-    if (this.#acting !== undefined || this.clock.monotonicMs() < this.#pausedUntil) return;
+    if (this.#acting !== undefined || !this.#hasWork() || this.clock.monotonicMs() < this.#pausedUntil) return;
     this.#acting = this.#act()
       .then(
         () => void (this.#failures = 0),
@@ -88,8 +103,7 @@ export class ReplicationLoop {
         if (!this.backups.status.running) await this.backups.create({ trigger: 'checkpoint' });
         return;
       case 'shipping':
-        if (this.#isDue()) await this.replication.ship();
-        return;
+        return this.replication.ship();
       default:
         return;
     }

@@ -135,13 +135,14 @@ export class ReplicationService {
     });
   }
 
-  /** Looks for new commits: notes when each was first seen. */
-  look(): void {
+  /** Looks for new commits: notes when each was first seen. Whether there was something new. */
+  look(): boolean {
     const shipper = this.#shipper;
-    if (shipper === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return;
+    if (shipper === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return false;
     const finding = shipper.look(this.clock.now().getTime());
     if (finding === 'taken-back') this.#takeBack(shipper);
     if (finding === 'replaced') this.#replaced(shipper);
+    return finding !== 'idle';
   }
 
   /**

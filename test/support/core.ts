@@ -159,7 +159,7 @@ export class TestCore {
       this.pool,
       clock,
     );
-    this.shipping = new ReplicationLoop(replicationRules, this.replication, this.backups, clock);
+    this.shipping = new ReplicationLoop(replicationRules, this.replication, this.backups, this.database, clock);
   }
 
   /** Opens the database as it is. */
