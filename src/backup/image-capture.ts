@@ -31,7 +31,8 @@ export interface CapturedImage extends ImageContents, ImageVersions, StoredBlock
  * The order matters: blocks that the log points at are in the file before the commit marker is in the log. The other way
  * round, copies hold pointers to stale blocks whose checksums are right.
  *
- * @throws EiderError BACKUP_IMAGE_CHANGED when somebody made a checkpoint meanwhile: what was stored is to be discarded
+ * @throws EiderError BACKUP_IMAGE_CHANGED when somebody made a checkpoint meanwhile, DATABASE_NOT_SYNCED when its log may not be on
+ * the disk: what was stored is to be discarded
  */
 export class ImageCapture {
   readonly #reader: ContentsReader;
@@ -58,6 +59,7 @@ export class ImageCapture {
     // A checkpoint that is still under way has changed blocks, but not yet the header: the guard waits for its end.
     const header = await this.database.guardCheckpoint(() => Promise.resolve(files.header()));
     this.#verifyUnchanged(position, header, log);
+    if (log !== undefined && position.offset > 0) await files.syncLog(log.descriptor);
     // A commit whose fsync failed is cut off again, and the next one is written over it.
     if (log !== undefined && !(await readTail(log.descriptor, position.offset)).equals(tail ?? Buffer.alloc(0))) {
       throw imageChanged('its last commit was taken back');

@@ -1,11 +1,14 @@
-import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, fdatasync, fstatSync, openSync, statSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { type FileHeader, parseFileHeader } from '../duckdb-format/file-header.js';
 import { HEADERS_SIZE } from '../duckdb-format/layout.js';
 import { COMMIT_MARKER, parseWalHeader, WAL_HEADER_MOST, walkWal } from '../duckdb-format/wal.js';
-import { EiderError } from '../errors/eider-error.js';
+import { EiderError, messageOf } from '../errors/eider-error.js';
 import { isMissing } from '../errors/system-error.js';
 import type { FilePosition } from '../duckdb-format/file-position.js';
 import { reading } from './inspect.js';
+
+const sync = promisify(fdatasync);
 
 /** A live write-ahead log, through the descriptor that is kept. */
 export interface LiveWal {
@@ -24,6 +27,8 @@ interface KeptLog {
   commits: number;
   /** How many still read it. */
   holders: number;
+  /** Why nobody knows what of it is on the disk. */
+  doubt: unknown;
 }
 
 /** A log whose bytes stay readable after a checkpoint has removed it. */
@@ -83,6 +88,35 @@ export class DatabaseDescriptors {
     return { descriptor: log.descriptor, inode: log.inode, release };
   }
 
+  /**
+   * Waits until a log is on the disk. What was written to it can be read before DuckDB's own fsync has returned, and is cut
+   * off again where that fails.
+   *
+   * The system tells each descriptor of a failure only once, and the next fsync succeeds although the bytes are lost: from a
+   * failure on, a log is in doubt until a checkpoint has replaced it.
+   *
+   * @param descriptor - of a log that is held, or the live one
+   * @throws EiderError DATABASE_NOT_SYNCED
+   */
+  async syncLog(descriptor: number): Promise<void> {
+    const log = this.#logs.find((each) => each.descriptor === descriptor);
+    if (log === undefined) throw new Error('the log is not kept');
+    log.holders++;
+    try {
+      await sync(descriptor);
+    } catch (error) {
+      log.doubt ??= error;
+    } finally {
+      log.holders--;
+    }
+    if (log.doubt === undefined) return;
+    throw new EiderError(
+      'DATABASE_NOT_SYNCED',
+      `The disk did not take the write-ahead log: ${messageOf(log.doubt)}. Nothing of it is stored before a checkpoint has replaced it.`,
+      { cause: log.doubt },
+    );
+  }
+
   /** The last commit in the log. */
   position(): FilePosition {
     const { iteration, offset } = this.#advance();
@@ -123,6 +157,7 @@ export class DatabaseDescriptors {
       lastCommit: 0,
       commits: 0,
       holders: 0,
+      doubt: undefined,
     };
     this.#closeReplacedLogs();
     this.#logs.push(log);

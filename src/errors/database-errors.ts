@@ -52,6 +52,11 @@ export const DATABASE_ERRORS = {
     'The disk that holds the database is full',
     'The transaction was rolled back; everything committed before is safe. Free some space and try again.',
   ),
+  DATABASE_NOT_SYNCED: entry(
+    503,
+    'The disk did not take what was committed last',
+    'DuckDB has refused the commit, or is about to: nothing of it is shipped or backed up. Check the disk. A checkpoint and a new base follow by themselves once it writes again.',
+  ),
   QUERY_TIMEOUT: entry(
     504,
     'The query took too long',

@@ -78,7 +78,7 @@ export class IterationShipper {
    * Ships what was seen, as one record; where it is too much for one, the first part.
    *
    * @returns the record; undefined where there was nothing to ship
-   * @throws EiderError REPLICATION_FENCED, STORE_*: what was seen waits, or is in doubt with the writer
+   * @throws EiderError REPLICATION_FENCED, STORE_*: what was seen waits, or is in doubt with the writer; DATABASE_NOT_SYNCED
    */
   async ship(writer: LogWriter, signal?: AbortSignal): Promise<LogHead | undefined> {
     const seen = this.#base === undefined ? undefined : this.#tail.take();
@@ -116,6 +116,8 @@ export class IterationShipper {
     const slot = writer.slot();
     const changes = seen.rowGroups ? this.#changes : undefined;
     const segment = await storeSegment(store, { ...slot, descriptor, seen, compression, encryption, changes }, signal);
+    // What is read while DuckDB still waits for the disk may be taken back.
+    await this.parts.files.syncLog(descriptor);
     this.#verifyUnchanged();
     const { from, to, commits } = seen;
     const { payload, inline } = segment;

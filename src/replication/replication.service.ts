@@ -220,6 +220,7 @@ export class ReplicationService {
       this.#lastError = null;
     } catch (error) {
       this.noteFailure(error);
+      if (isEiderError(error, 'DATABASE_NOT_SYNCED') && shipper === this.#shipper) this.#notSynced(error);
       throw error;
     }
   }
@@ -335,6 +336,13 @@ export class ReplicationService {
     this.#takenBack ??= this.lineage.at({ iteration: shipper.iteration, offset: shipper.commitBefore });
     // The next commits stand where it stood: none of them is in the store yet.
     this.shipped.reset();
+    this.#beginAgain();
+  }
+
+  /** Whether a commit is there is not known before a checkpoint: it is in the base that follows, or nowhere. */
+  #notSynced(error: EiderError): void {
+    this.#logger.error(error.message);
+    this.#gap ??= 'the disk did not take the log';
     this.#beginAgain();
   }
 

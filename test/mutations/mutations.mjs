@@ -96,4 +96,11 @@ export const MUTATIONS = [
     to: 'if (candidate.isLogBase === true && now.getTime() - timeOf(candidate.manifest, now) <= rules.keepMs)',
     spec: replication('log-retention'),
   },
+  {
+    name: 'what the disk has not taken is shipped',
+    file: 'src/replication/iteration-shipper.ts',
+    from: 'await this.parts.files.syncLog(descriptor);',
+    to: '',
+    spec: ['process', 'test/process/failed-fsync.spec.ts'],
+  },
 ];

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
-import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
@@ -8,22 +7,14 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { PointTarget } from '../../src/repository/point-in-time.js';
 import { TestClock, TestCore } from '../support/core.js';
-import { DiskSession, failingFsync } from '../support/disk-faults/disk-session.js';
+import { canFailSync, DiskSession, failingFsync } from '../support/disk-faults/disk-session.js';
 import { environmentIn, runCli } from '../support/processes.js';
 import { withRestored } from '../support/restored-points.js';
 import { shippedCommits, type ShippedCommit } from '../support/shipped-commits.js';
 import { Stage } from '../support/stage.js';
 
-const hasCompiler = ((): boolean => {
-  try {
-    execFileSync('cc', ['--version']);
-    return true;
-  } catch {
-    return false;
-  }
-})();
-const withCompiler = hasCompiler ? it : it.skip;
-const where = hasCompiler ? '' : ' (left out: there is no C compiler)';
+const withFaults = canFailSync ? it : it.skip;
+const where = canFailSync ? '' : ' (left out: that takes Linux and a C compiler)';
 
 let stage: Stage;
 let session: DiskSession;
@@ -64,17 +55,32 @@ async function commit(n: number): Promise<void> {
   expect(await session.ask({ durable: true })).not.toHaveProperty('error');
 }
 
+/** A process whose syncs can be made to fail. */
+async function start(): Promise<void> {
+  session = stage.run(new DiskSession(stage.path, { LD_PRELOAD: failingFsync(stage.path) }));
+  await session.ready();
+}
+async function shipping(): Promise<void> {
+  while ((await session.ask({ status: true })).state !== 'shipping') await wait(10);
+}
+/** Goes on with the files that a process has left, and commits: what every machine then finds. */
+async function afterRestart(n: number): Promise<number[]> {
+  await start();
+  await commit(n);
+  await session.kill();
+  return numbersAt({ latest: true });
+}
+
 describe(`a commit whose fsync fails${where}`, () => {
   /** Commits something else, then one that DuckDB takes back after it was shipped; the place of that one. */
   async function takenBack(...before: number[]): Promise<ShippedCommit> {
-    const library = failingFsync(stage.path);
-    session = stage.run(new DiskSession(stage.path, { LD_PRELOAD: library ?? '' }));
-    await session.ready();
+    await start();
     await session.ask({ sql: 'CREATE TABLE numbers (n INTEGER)' });
     for (const n of before) await commit(n);
-    while ((await session.ask({ status: true })).state !== 'shipping') await wait(10);
+    await shipping();
     const count = (await commits()).length;
-    session.holdFsync('ENOSPC');
+    // The log is on the disk, as Eider is told, and DuckDB is told otherwise.
+    session.failSync({ error: 'ENOSPC', of: 'fsync', how: 'hold' });
     const refused = session.ask({ sql: 'INSERT INTO numbers VALUES (2)' });
     while ((await commits()).length === count) await wait(10);
     const shipped = await commits();
@@ -85,7 +91,7 @@ describe(`a commit whose fsync fails${where}`, () => {
     return shipped.at(-1) as ShippedCommit;
   }
 
-  withCompiler('is in no restored point, although it was shipped', async () => {
+  withFaults('is in no restored point, although it was shipped', async () => {
     const { position, seen, record } = await takenBack(1, 5);
     expect(await session.ask({ durable: true })).not.toHaveProperty('error');
     await commit(4);
@@ -103,7 +109,7 @@ describe(`a commit whose fsync fails${where}`, () => {
     }
   });
 
-  withCompiler('as the first one after a checkpoint is in no restored point', async () => {
+  withFaults('as the first one after a checkpoint is in no restored point', async () => {
     const { position, seen } = await takenBack(1);
     expect(await session.ask({ durable: true })).not.toHaveProperty('error');
     await session.kill();
@@ -113,7 +119,7 @@ describe(`a commit whose fsync fails${where}`, () => {
     expect([[1], 'named']).toContainEqual(await numbersAt({ position }).catch(named));
   });
 
-  withCompiler('leaves nobody in the belief that the commit in its place is in the store', async () => {
+  withFaults('leaves nobody in the belief that the commit in its place is in the store', async () => {
     await takenBack(1, 5);
     const { position } = await session.ask({ status: true });
     expect(position).toBeUndefined();
@@ -122,8 +128,44 @@ describe(`a commit whose fsync fails${where}`, () => {
   });
 });
 
+describe(`a commit that the disk does not take${where}`, () => {
+  withFaults('is never shipped, whatever happens next', async () => {
+    await start();
+    await session.ask({ sql: 'CREATE TABLE numbers (n INTEGER)' });
+    for (const n of [1, 5]) await commit(n);
+    await shipping();
+    const before = await commits();
+    session.failSync({ error: 'ENOSPC', of: 'both', how: 'hold' });
+    const refused = session.ask({ sql: 'INSERT INTO numbers VALUES (2)' });
+    // Eider has seen the commit and asks the disk, too.
+    while (!session.failing.includes('fdatasync') && (await commits()).length === before.length) await wait(10);
+    expect(await commits()).toEqual(before);
+    session.letGo();
+    expect(await refused).toMatchObject({ error: 'DATABASE_DISK_FULL' });
+    await session.kill();
+    expect(await numbersAt({ latest: true })).toEqual([1, 5]);
+    expect(await afterRestart(6)).toEqual([1, 5, 6]);
+    for (const { position } of await commits()) expect(await numbersAt({ position })).not.toContain(2);
+  });
+
+  withFaults('is in the way of nothing that comes later', async () => {
+    await start();
+    await session.ask({ sql: 'CREATE TABLE numbers (n INTEGER)' });
+    await commit(1);
+    await shipping();
+    session.failSync({ error: 'ENOSPC', of: 'both', how: 'hold' });
+    const refused = session.ask({ sql: 'INSERT INTO numbers VALUES (2)' });
+    while (!session.failing.includes('fdatasync')) await wait(10);
+    session.letGo();
+    expect(await refused).toMatchObject({ error: 'DATABASE_DISK_FULL' });
+    await commit(3);
+    await session.kill();
+    expect(await numbersAt({ latest: true })).toEqual([1, 3]);
+  });
+});
+
 describe(`a restored file that cannot be made durable${where}`, () => {
-  withCompiler('is not put in place, although its check has passed', async () => {
+  withFaults('is not put in place, although its check has passed', async () => {
     const env = environmentIn(stage.path);
     const core = new TestCore(stage.path);
     await core.open();
@@ -132,7 +174,7 @@ describe(`a restored file that cannot be made durable${where}`, () => {
     // From the command line: the log is folded first, so that there is no other file than the database's to be made durable.
     expect(await runCli(['backup'], env)).toMatchObject({ status: 0 });
     await mkdir(join(stage.path, 'target'));
-    await writeFile(join(stage.path, 'fail-fsync'), String(constants.errno.EIO));
+    await writeFile(join(stage.path, 'fail-fsync'), `${constants.errno.EIO} fsync 0 at-once`);
     const faults = {
       LD_PRELOAD: failingFsync(stage.path) ?? '',
       FAIL_FSYNC: join(stage.path, 'fail-fsync'),

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { environmentIn, TestProcess } from '../processes.js';
@@ -13,6 +13,17 @@ export interface SessionAnswer {
   readonly state?: string;
   readonly waitingBytes?: number;
   readonly position?: { readonly iteration: number; readonly offset: number };
+}
+
+/** How syncs of the log fail. */
+export interface SyncFault {
+  readonly error: 'ENOSPC' | 'EIO';
+  /** `fsync`: DuckDB's alone. */
+  readonly of: 'fsync' | 'both';
+  /** How many succeed before. */
+  readonly after?: number;
+  /** `hold`: it waits until `letGo`, and fails then. */
+  readonly how: 'hold' | 'at-once';
 }
 
 /** The core of the service in a process of its own, whose disk can be made to fail. */
@@ -42,13 +53,29 @@ export class DiskSession extends TestProcess {
     return this.#answer();
   }
 
-  /** The next fsync of the log waits, and fails when `letGo` is called. */
-  holdFsync(error: 'ENOSPC' | 'EIO'): void {
-    writeFileSync(join(this.folder, 'fail-fsync'), String(constants.errno[error]));
+  /** Syncs of the log fail from now on, as the order says, until `letGo`. */
+  failSync({ error, of, after = 0, how }: SyncFault): void {
+    rmSync(this.#calls, { force: true });
+    // Written elsewhere and renamed: it is never read half.
+    writeFileSync(`${this.#order}.new`, `${constants.errno[error]} ${of} ${after} ${how}`);
+    renameSync(`${this.#order}.new`, this.#order);
   }
 
   letGo(): void {
-    rmSync(join(this.folder, 'fail-fsync'), { force: true });
+    rmSync(this.#order, { force: true });
+  }
+
+  /** Which syncs have failed since, or wait to: DuckDB calls fsync, Eider fdatasync. */
+  get failing(): readonly string[] {
+    return existsSync(this.#calls) ? readFileSync(this.#calls, 'utf8').trim().split('\n') : [];
+  }
+
+  get #order(): string {
+    return join(this.folder, 'fail-fsync');
+  }
+
+  get #calls(): string {
+    return `${this.#order}.calls`;
   }
 
   async #answer(): Promise<SessionAnswer> {
@@ -59,13 +86,21 @@ export class DiskSession extends TestProcess {
   }
 }
 
-/** Builds the library; undefined where there is no compiler. */
-export function failingFsync(folder: string): string | undefined {
+/** Whether syncs can be made to fail: that takes a C compiler and Linux. */
+export const canFailSync = process.platform === 'linux' && hasCompiler();
+
+/** Builds the library that is preloaded. */
+export function failingFsync(folder: string): string {
   const library = join(folder, 'failing-fsync.so');
+  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, join(SOURCES, 'failing-fsync.c'), '-ldl']);
+  return library;
+}
+
+function hasCompiler(): boolean {
   try {
-    execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, join(SOURCES, 'failing-fsync.c'), '-ldl']);
-    return library;
+    execFileSync('cc', ['--version']);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }
