@@ -10,7 +10,6 @@ import type { ForeignBackup } from '../repository/listing.js';
 import type { Manifest } from '../repository/manifest.js';
 import type { FoundBackup, Repository } from '../repository/repository.js';
 import { systemCode } from '../errors/system-error.js';
-import { storedBytesOf } from '../repository/point-in-time.js';
 import { LogReplay } from './log-replay.js';
 import { writeFully } from '../runtime/write-fully.js';
 import type { LocalSource } from './local-source.js';
@@ -71,12 +70,9 @@ export class ImageFetch {
       if (found.kind === 'foreign') return await this.#fetchForeign(found.foreign, path, options);
       const file = await this.#fetchImage(found.manifest, path, options);
       if (found.point === undefined) return file;
-      await this.#replay.apply(found.point, path, options.signal);
+      const records = await this.#replay.apply(found.point, path, options.local, options.signal);
       const { fetched } = file;
-      return {
-        ...file,
-        fetched: { ...fetched, fetchedBytes: fetched.fetchedBytes + storedBytesOf(found.point.records) },
-      };
+      return { ...file, fetched: { ...fetched, fetchedBytes: fetched.fetchedBytes + records } };
     } catch (error) {
       throw writingFailed(error, path);
     }

@@ -19,7 +19,9 @@ import { decompressor } from '../repository/decompress.js';
 import { logRecordCorrupt, type LogRecord, type WalRecordHead } from '../repository/log-record.js';
 import type { Repository } from '../repository/repository.js';
 import { writeFully } from '../runtime/write-fully.js';
-import type { RestorePoint } from '../repository/point-in-time.js';
+import { type RestorePoint, storedBytesOf } from '../repository/point-in-time.js';
+import { LocalRecords } from './local-records.js';
+import type { LocalSource } from './local-source.js';
 
 /** Puts the commits of the log on a fetched backup, so that DuckDB replays them up to a point. */
 export class LogReplay {
@@ -30,15 +32,20 @@ export class LogReplay {
    * point then.
    *
    * @param path - the fetched backup; its log lies beside it where it has one
+   * @param source - the database of this machine, where it may hold some of them
+   * @returns how many bytes of records were read from the store
    * @throws EiderError LOG_RECORD_CORRUPT, LOG_RECORD_MISSING, STORE_*
    */
-  async apply(point: RestorePoint, path: string, signal?: AbortSignal): Promise<void> {
+  async apply(point: RestorePoint, path: string, source?: LocalSource, signal?: AbortSignal): Promise<number> {
     const { records, position, payloads } = point;
+    const { keyring } = this.repository;
     const main = await open(path, 'r+');
     const wal = await open(`${path}.wal`, 'a+').then(async (file) => {
       await file.close();
       return open(`${path}.wal`, 'r+');
     });
+    const local = await LocalRecords.open(source);
+    let fetched = storedBytesOf(records);
     try {
       const ahead = new ReadAhead();
       const read = async (head: WalRecordHead): Promise<LogRecord> => {
@@ -47,7 +54,12 @@ export class LogReplay {
         return record;
       };
       for await (const record of inOrder(records, ahead.width, read)) {
-        if (record.head.kind === 'wal') await this.#applyRecord(record.head, record, main, wal, signal);
+        const { head } = record;
+        if (head.kind !== 'wal') continue;
+        // A small one came with its head.
+        const isHere = head.payload !== null && (await local?.copy(openHashes(head, keyring), { main, wal })) === true;
+        if (isHere) fetched -= storedBytesOf([head]);
+        else await this.#applyRecord(head, record, main, wal, signal);
       }
       await wal.truncate(position.offset);
       // Without records nothing was written into it here.
@@ -56,9 +68,11 @@ export class LogReplay {
     } finally {
       await main.close();
       await wal.close();
+      await local?.close();
     }
     if (position.offset === 0) await rm(`${path}.wal`, { force: true });
     else await cutAtCommit(`${path}.wal`, position.offset);
+    return fetched;
   }
 
   /** A record whose payload was not kept is read again. */
