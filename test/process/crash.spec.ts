@@ -4,10 +4,10 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
+import { ANY_ADAPTER } from '../support/adapters.js';
 import { TestCore } from '../support/core.js';
 import { CrashModel } from '../support/crash/crash-model.js';
-import { Stage } from '../support/stage.js';
+import { type SharedStore, Stage } from '../support/stage.js';
 import { makeLoadDatabase, missingFrom, RegistrationLoad } from '../support/registrations.js';
 import { environmentIn, TestProcess } from '../support/processes.js';
 import { seededRandom } from '../support/seeded-random.js';
@@ -25,16 +25,18 @@ const SEED = Number(process.env['CRASH_SEED'] ?? Math.floor(Math.random() * 1e9)
 const random = seededRandom(SEED);
 
 let stage: Stage;
+let shared: SharedStore;
 
 beforeEach(async () => {
   Logger.overrideLogger(false);
   stage = await Stage.set();
+  shared = await stage.share(ANY_ADAPTER);
 });
 afterEach(() => stage.clear());
 
 /** A writer that has loaded its modules and waits for its orders. */
 function prepareWriter(): TestProcess {
-  const env = environmentIn(stage.path, { SEED_DATABASE: 'false', R2_BACKUP_INTERVAL_MINUTES: '0' });
+  const env = environmentIn(stage.path, { SEED_DATABASE: 'false', R2_BACKUP_INTERVAL_MINUTES: '0', ...shared.env });
   return stage.run(new TestProcess([process.execPath, WRITER], env, { cwd: stage.path }));
 }
 
@@ -85,8 +87,7 @@ async function killAfter(writer: TestProcess, ms: number): Promise<void> {
 describe('kill -9', () => {
   it(`at ${ROUNDS} random moments: the database opens with every acknowledged commit, and every listed backup restores`, async () => {
     const model = new CrashModel();
-    const store = new FilesystemObjectStore({ folder: join(stage.path, 'repository'), prefix: 'backups/' });
-    const core = new TestCore(stage.path, store, { DUCKDB_PATH: join(stage.path, 'checked.duckdb') });
+    const core = new TestCore(stage.path, shared.store, { DUCKDB_PATH: join(stage.path, 'checked.duckdb') });
     const kills = { start: 0, writes: 0, backup: 0, restore: 0, shutdown: 0 };
     const listed = async () => (await core.repository.list()).backups.map(({ name }) => name);
     const wrong: string[] = [];
@@ -134,7 +135,7 @@ describe('kill -9', () => {
 
   it('of the service under load and while it stops: the next start has every acknowledged registration', async () => {
     await makeLoadDatabase(stage.path);
-    const env = environmentIn(stage.path);
+    const env = environmentIn(stage.path, shared.env);
     const acknowledged = [];
     for (let round = 0; round < 5; round++) {
       const service = await stage.serve(env);

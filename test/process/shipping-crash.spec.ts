@@ -4,6 +4,7 @@ import { cp, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BlockPool } from '../../src/block-pool/block-pool.js';
+import { ADAPTERS } from '../support/adapters.js';
 import { ShippingHistory } from '../support/crash/shipping-history.js';
 import { Stage } from '../support/stage.js';
 import { seededRandom } from '../support/seeded-random.js';
@@ -50,7 +51,7 @@ describe('kill -9 while commits are shipped', () => {
     const rpo: number[] = [];
     const figures: Record<string, number> = {};
     for (let done = 0; done < ROUNDS; done += ROUNDS_EACH) {
-      const adapter = (done / ROUNDS_EACH) % 2 === 0 ? 'folder' : 'bucket';
+      const adapter = ADAPTERS[(done / ROUNDS_EACH) % ADAPTERS.length] ?? 'folder';
       const history = await ShippingHistory.begin({ stage, pool, random, name: `history-${done}`, adapter });
       for (let round = 1; round <= Math.min(ROUNDS_EACH, ROUNDS - done); round++) {
         await nothingWrong((await history.round(round)).map((what) => `history ${done} (${adapter}), ${what}`));

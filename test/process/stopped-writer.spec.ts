@@ -2,22 +2,24 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
+import { ANY_ADAPTER } from '../support/adapters.js';
 import { TestCore } from '../support/core.js';
 import { faultsOf, LEDGER_SQL, type Ledger, ledgerSchema } from '../support/crash/ledger.js';
 import { SHIPPER } from '../support/crash/shipping-history.js';
 import { environmentIn, TestProcess } from '../support/processes.js';
 import { restoredRows } from '../support/restored-rows.js';
-import { Stage } from '../support/stage.js';
+import { type SharedStore, Stage } from '../support/stage.js';
 
 /** Most rounds are made within one process: test/integration/replication/two-writers.spec.ts. */
 const ROUNDS = Number(process.env['STOP_ROUNDS'] ?? (process.env['CI'] === undefined ? 1 : 5));
 
 let stage: Stage;
+let shared: SharedStore;
 
 beforeEach(async () => {
   Logger.overrideLogger(false);
   stage = await Stage.set();
+  shared = await stage.share(ANY_ADAPTER);
 });
 afterEach(() => stage.clear());
 
@@ -26,7 +28,7 @@ async function start(machine: string, round: number): Promise<TestProcess> {
   const folder = join(stage.path, machine);
   await mkdir(folder);
   const env = environmentIn(folder, {
-    BACKUP_LOCAL_DIR: join(stage.path, 'repository'),
+    ...shared.env,
     SEED_DATABASE: 'false',
     R2_BACKUP_INTERVAL_MINUTES: '0',
     R2_WAL_SYNC_INTERVAL_MS: '200',
@@ -51,8 +53,7 @@ const countOf = (shipper: TestProcess, word: string): number => shipper.stdout.s
 
 describe('SIGSTOP past the turn, then SIGCONT', () => {
   it(`in ${ROUNDS} rounds: the stopped process refuses writes, and what it had not shipped never comes into the history`, async () => {
-    const store = new FilesystemObjectStore({ folder: join(stage.path, 'repository'), prefix: 'backups/' });
-    const core = new TestCore(join(stage.path, 'other'), store, { R2_VALIDATE_DOWNLOADS: 'false' });
+    const core = new TestCore(join(stage.path, 'other'), shared.store, { R2_VALIDATE_DOWNLOADS: 'false' });
     let first = await start('machine 0', 1);
     for (let round = 1; round <= ROUNDS; round++) {
       await first.until(() => countOf(first, '"safe"') > 5, 'it shipped');

@@ -1,5 +1,5 @@
 import { BLOCK_SIZE, HEADERS_SIZE } from '../../src/duckdb-format/layout.js';
-import type { S3Double } from './s3/s3-double.js';
+import type { S3Server } from './s3/s3-server.js';
 
 /** The headers of a database file, then its blocks. */
 export function blocksOf(file: Buffer): Buffer[] {
@@ -21,9 +21,9 @@ export function sharedBlocks(file: Buffer, other: Buffer): number {
 /** Which requests read blocks. */
 export const PACKS = /\.(duckdb|blocks)(\.zst)?$/;
 
-/** Bytes of packs that the double has sent since its log had so many lines. */
-export function packBytes(double: S3Double, since = 0): number {
-  return double.log
+/** Bytes of packs that the server has sent since its log had so many lines. */
+export function packBytes(server: S3Server, since = 0): number {
+  return server.log
     .slice(since)
     .filter(({ operation, key }) => operation === 'GetObject' && PACKS.test(key))
     .reduce((sum, { bytesOut }) => sum + bytesOut, 0);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import type { S3Double } from './s3/s3-double.js';
+import type { OwnBucket } from './s3/s3-passage.js';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 export const MAIN = join(ROOT, 'dist', 'main.js');
@@ -33,14 +33,15 @@ export function environmentIn(folder: string, extra: Readonly<Record<string, str
   };
 }
 
-/** The variables that point a service at the double, with few and quick retries. */
-export function bucketOf(double: S3Double): Record<string, string> {
+/** The variables that point a service at a bucket, with few and quick retries. */
+export function bucketOf(server: Omit<OwnBucket, 'remove'>): Record<string, string> {
   return {
     R2_SYNC_ENABLED: 'true',
-    R2_ENDPOINT: double.endpoint,
-    R2_BUCKET_NAME: double.bucket,
-    R2_ACCESS_KEY_ID: double.credentials.accessKeyId,
-    R2_SECRET_ACCESS_KEY: double.credentials.secretAccessKey,
+    R2_ENDPOINT: server.endpoint,
+    R2_REGION: server.region,
+    R2_BUCKET_NAME: server.bucket,
+    R2_ACCESS_KEY_ID: server.credentials.accessKeyId,
+    R2_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
     R2_MAX_ATTEMPTS: '2',
   };
 }

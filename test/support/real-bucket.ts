@@ -1,7 +1,14 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  ListObjectsV2Command,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { randomUUID } from 'node:crypto';
 import type { BucketConfig } from '../../src/config/store.config.js';
 import { S3ObjectStore } from '../../src/object-store/s3/s3-object-store.js';
+import type { OwnBucket } from './s3/s3-passage.js';
 
 // Set by test/ceph/run.sh, or by hand for any other S3-compatible store with a bucket to spare.
 const {
@@ -28,28 +35,11 @@ export interface RealBucket {
 
 /** Makes the bucket where it is missing. */
 export async function realBucket(purpose: string): Promise<RealBucket> {
-  if (endpoint === undefined) throw new Error('S3_TEST_ENDPOINT is not set');
-  const client = new S3Client({
-    endpoint,
-    region,
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
-  });
+  const client = new S3Client({ ...needServer(), forcePathStyle: true });
   // Exists already where the store was used before, or was made by hand with rights that end there.
   await client.send(new CreateBucketCommand({ Bucket: bucket })).catch(() => undefined);
   client.destroy();
-  const config: BucketConfig = {
-    kind: 'bucket',
-    endpoint,
-    region,
-    accessKeyId,
-    secretAccessKey,
-    bucket,
-    prefix: `${purpose}-${randomUUID()}/`,
-    maxConcurrency: 8,
-    maxAttempts: 6,
-    requestTimeoutMs: 60_000,
-  };
+  const config = realBucketConfig({ ...needServer(), bucket }, `${purpose}-${randomUUID()}/`);
   return {
     open: () => new S3ObjectStore(config),
     empty: async () => {
@@ -58,4 +48,48 @@ export async function realBucket(purpose: string): Promise<RealBucket> {
       await cleaner.close();
     },
   };
+}
+
+/** A new bucket on the real S3 store. Needs the right to make and remove buckets. */
+export async function ownBucket(): Promise<OwnBucket> {
+  const server = needServer();
+  const Bucket = `eider-${randomUUID()}`;
+  const client = new S3Client({ ...server, forcePathStyle: true });
+  await client.send(new CreateBucketCommand({ Bucket }));
+  return {
+    ...server,
+    bucket: Bucket,
+    remove: async () => {
+      for (let more = true; more;) {
+        const { Contents = [], IsTruncated } = await client.send(new ListObjectsV2Command({ Bucket }));
+        await Promise.all(Contents.map(({ Key }) => client.send(new DeleteObjectCommand({ Bucket, Key }))));
+        more = IsTruncated === true;
+      }
+      await client.send(new DeleteBucketCommand({ Bucket }));
+      client.destroy();
+    },
+  };
+}
+
+/** Configuration of a store over a bucket of the real S3 store. */
+export function realBucketConfig(
+  { endpoint: at, credentials, ...where }: Omit<OwnBucket, 'remove'>,
+  prefix = 'backups/',
+): BucketConfig {
+  return {
+    kind: 'bucket',
+    endpoint: at,
+    region: where.region,
+    bucket: where.bucket,
+    ...credentials,
+    prefix,
+    maxConcurrency: 8,
+    maxAttempts: 6,
+    requestTimeoutMs: 60_000,
+  };
+}
+
+function needServer(): Pick<OwnBucket, 'endpoint' | 'region' | 'credentials'> {
+  if (endpoint === undefined) throw new Error('S3_TEST_ENDPOINT is not set');
+  return { endpoint, region, credentials: { accessKeyId, secretAccessKey } };
 }

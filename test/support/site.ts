@@ -3,44 +3,59 @@ import { BlockPool } from '../../src/block-pool/block-pool.js';
 import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
 import type { ObjectStore } from '../../src/object-store/object-store.js';
 import type { Manifest } from '../../src/repository/manifest.js';
-import { openBucket } from '../integration/object-store/bucket.js';
+import { configOf, openBucket, pacingOf } from '../integration/object-store/bucket.js';
+import { type Adapter, serverOf } from './adapters.js';
 import { type CoreParts, temporaryFolder, TestClock, TestCore } from './core.js';
+import { DatedBucket } from './dated-bucket.js';
 import { DatedFolder } from './dated-folder.js';
 import { S3Double } from './s3/s3-double.js';
+import type { S3Server } from './s3/s3-server.js';
 
-export type Adapter = 'folder' | 'bucket';
-export const ADAPTERS: readonly Adapter[] = ['folder', 'bucket'];
+export { type Adapter, ADAPTERS, BUCKET } from './adapters.js';
 
 /** One repository and the machines that work with it: each has a disk of its own and its own connection to the store. */
 export class Site {
   readonly clock = new TestClock();
   readonly #pool = new BlockPool();
   readonly #cores: TestCore[] = [];
+  /** When objects were written, for a server that dates them by its own clock. */
+  readonly #written = new Map<string, Date>();
 
   private constructor(
     readonly path: string,
     private readonly removeFolder: () => Promise<void>,
-    private readonly double: S3Double | undefined,
+    private readonly behind: S3Server | undefined,
     private readonly dated: boolean,
   ) {
-    if (dated && double !== undefined) double.dates = this.clock;
+    if (dated && behind instanceof S3Double) behind.dates = this.clock;
   }
 
   /** @param options.dated - objects are of the time that the site's clock shows, rather than of the machine's */
   static async open(adapter: Adapter, { dated = false } = {}): Promise<Site> {
     const { path, remove } = await temporaryFolder();
-    return new Site(path, remove, adapter === 'bucket' ? await S3Double.start() : undefined, dated);
+    return new Site(path, remove, await serverOf(adapter), dated);
   }
 
-  /** The double behind the bucket. */
+  /** The server behind the bucket: the double, or the way to a real one. */
+  get server(): S3Server {
+    if (this.behind === undefined) throw new Error('this site has a folder');
+    return this.behind;
+  }
+
+  /** The double behind the bucket, for what no other server can do. */
   get s3(): S3Double {
-    if (this.double === undefined) throw new Error('this site has a folder');
-    return this.double;
+    if (!(this.behind instanceof S3Double)) throw new Error('this site has no double');
+    return this.behind;
   }
 
   /** A new connection to the repository, under a prefix of its own where one is named. */
   store(prefix = 'backups/'): ObjectStore {
-    if (this.double !== undefined) return openBucket(this.double, { prefix });
+    const server = this.behind;
+    if (server !== undefined) {
+      if (!this.dated || server instanceof S3Double) return openBucket(server, { prefix });
+      const dates = { clock: this.clock, written: this.#written };
+      return new DatedBucket(configOf(server, { prefix }), pacingOf(server), dates);
+    }
     const config = { folder: join(this.path, 'repository'), prefix };
     return this.dated ? new DatedFolder(config, this.clock) : new FilesystemObjectStore(config);
   }
@@ -72,19 +87,26 @@ export class Site {
     return core;
   }
 
+  /** The keys of all objects, without the prefix. */
+  async keys(): Promise<string[]> {
+    const keys: string[] = [];
+    for await (const { key } of this.store().list('')) keys.push(key);
+    return keys;
+  }
+
   /** Flips a bit in the middle of a backup's first pack, in a bucket. */
   async damage({ packs }: Manifest): Promise<void> {
     const key = packs[0]?.key ?? '';
     const bytes = await this.store().read(key);
     bytes[Math.floor(bytes.length / 2)]! ^= 1;
-    this.s3.advance(2_000);
+    this.server.advance(2_000);
     await this.store().put(key, bytes);
   }
 
   async remove(): Promise<void> {
     for (const core of this.#cores) await core.close().catch(() => {});
     await this.#pool.close();
-    await this.double?.stop();
+    await this.behind?.stop();
     await this.removeFolder();
   }
 }

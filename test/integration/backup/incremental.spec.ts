@@ -6,7 +6,7 @@ import { extentCacheOf } from '../../../src/database/database-files.js';
 import { BLOCK_SIZE } from '../../../src/duckdb-format/layout.js';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import { TestClock, type TestCore } from '../../support/core.js';
-import { ADAPTERS, backUp, contentOf, Site } from '../../support/site.js';
+import { type Adapter, ADAPTERS, backUp, BUCKET, contentOf, Site } from '../../support/site.js';
 
 const DAY_MS = 86_400_000;
 /** Large enough for a share of the blocks to be small. */
@@ -15,7 +15,7 @@ const ROWS = 400_000;
 let site: Site;
 let core: TestCore;
 
-async function begin(adapter: 'folder' | 'bucket', env: Record<string, string> = {}): Promise<void> {
+async function begin(adapter: Adapter, env: Record<string, string> = {}): Promise<void> {
   site = await Site.open(adapter);
   core = site.core('first', env);
   await core.boot();
@@ -165,7 +165,7 @@ describe('an incremental backup whose base another process removes meanwhile', (
   let base: Manifest;
 
   beforeEach(async () => {
-    await begin('bucket');
+    await begin(BUCKET);
     base = await backUp(core);
     await core.write("INSERT INTO words VALUES ('more')");
     other = site.core('first-again', { R2_BACKUP_RETENTION_DAYS: '1' });
@@ -181,7 +181,7 @@ describe('an incremental backup whose base another process removes meanwhile', (
   }
 
   it('keeps it, since its reservation names it', async () => {
-    const upload = site.s3.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
+    const upload = site.server.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
     const taking = backUp(core);
     await upload.reached;
     await newerOne();
@@ -202,12 +202,12 @@ describe('an incremental backup whose base another process removes meanwhile', (
   });
 
   it('keeps its packs where the reservation came while the manifest was removed', async () => {
-    const reservation = site.s3.faults.hold({ operation: 'PutObject', key: /pending\// });
-    const upload = site.s3.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
+    const reservation = site.server.faults.hold({ operation: 'PutObject', key: /pending\// });
+    const upload = site.server.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
     const taking = backUp(core);
     await reservation.reached;
     await newerOne();
-    const removal = site.s3.faults.hold({ operation: 'DeleteObject', key: new RegExp(`${base.name}\\.json$`) });
+    const removal = site.server.faults.hold({ operation: 'DeleteObject', key: new RegExp(`${base.name}\\.json$`) });
     const removing = other.retention.remove(base.name);
     await removal.reached;
     reservation.open();
@@ -225,12 +225,12 @@ describe('an incremental backup whose base another process removes meanwhile', (
     ['retention', async () => other.retention.run()],
     ['a removal', async () => other.retention.remove(base.name)],
   ])('keeps its packs where it began and ended between the listing of %s and what that deletes', async (_, remove) => {
-    const reservation = site.s3.faults.hold({ operation: 'PutObject', key: /pending\/hesocial-backup/ });
+    const reservation = site.server.faults.hold({ operation: 'PutObject', key: /pending\/hesocial-backup/ });
     const taking = backUp(core);
     await reservation.reached;
     await newerOne();
     site.clock.advance(3 * DAY_MS);
-    const retiring = site.s3.faults.hold({ operation: 'PutObject', key: new RegExp(`pending/${base.name}`) });
+    const retiring = site.server.faults.hold({ operation: 'PutObject', key: new RegExp(`pending/${base.name}`) });
     const removing = remove();
     await retiring.reached;
     reservation.open();
@@ -243,7 +243,7 @@ describe('an incremental backup whose base another process removes meanwhile', (
   });
 
   it('is a full one where the base went before the reservation was there', async () => {
-    const reservation = site.s3.faults.hold({ operation: 'PutObject', key: /pending\// });
+    const reservation = site.server.faults.hold({ operation: 'PutObject', key: /pending\// });
     const taking = backUp(core);
     await reservation.reached;
     await newerOne();
@@ -322,20 +322,20 @@ describe('a backup that cannot build on the newest one', () => {
 
   it('never has the name of an attempt that failed, whose pack may still arrive', async () => {
     await site.remove();
-    await begin('bucket');
+    await begin(BUCKET);
     const first = await backUp(core);
     await core.write("INSERT INTO words VALUES ('lost')");
-    site.s3.faults.failNth(1, 403, { operation: 'PutObject', key: /\.blocks\.zst$/ });
+    site.server.faults.failNth(1, 403, { operation: 'PutObject', key: /\.blocks\.zst$/ });
     await expect(backUp(core)).rejects.toMatchObject({ code: 'STORE_DENIED' });
     expect((await backUp(core)).name).toBe(`${first.name}-3`);
   });
 
   it('is not complete where retention has taken it for one that was cut off', async () => {
     await site.remove();
-    await begin('bucket');
+    await begin(BUCKET);
     await backUp(core);
     await core.write("INSERT INTO words VALUES ('slept over')");
-    const upload = site.s3.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
+    const upload = site.server.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
     const taking = backUp(core);
     await upload.reached;
     const janitor = site.core('janitor', {}, { clock: new TestClock(new Date(Date.now() + 2 * DAY_MS)) });
@@ -356,15 +356,15 @@ describe('a backup that cannot build on the newest one', () => {
 
   it('leaves nothing when its upload fails', async () => {
     await site.remove();
-    await begin('bucket');
+    await begin(BUCKET);
     await backUp(core);
-    const before = site.s3.state.keys();
+    const before = await site.keys();
     await core.write("INSERT INTO words VALUES ('lost')");
     for (const key of [/extents\//, /\.blocks\.zst$/]) {
-      site.s3.faults.failAlways(403, { operation: 'PutObject', key });
+      site.server.faults.failAlways(403, { operation: 'PutObject', key });
       await expect(backUp(core)).rejects.toMatchObject({ code: 'STORE_DENIED' });
-      site.s3.faults.clear();
-      const left = site.s3.state.keys().filter((name) => !before.includes(name));
+      site.server.faults.clear();
+      const left = (await site.keys()).filter((name) => !before.includes(name));
       // A block table without a backup does no harm: the next one may need the same.
       expect(left.filter((name) => !name.includes('extents/'))).toEqual([]);
     }
@@ -373,12 +373,12 @@ describe('a backup that cannot build on the newest one', () => {
 
   it('leaves nothing listed when its manifest cannot be written', async () => {
     await site.remove();
-    await begin('bucket');
+    await begin(BUCKET);
     await backUp(core);
     await core.write("INSERT INTO words VALUES ('lost')");
-    site.s3.faults.failAlways(403, { operation: 'PutObject', key: /^(?!.*pending).*hesocial-[^/]*\.json$/ });
+    site.server.faults.failAlways(403, { operation: 'PutObject', key: /^(?!.*pending).*hesocial-[^/]*\.json$/ });
     await expect(backUp(core)).rejects.toMatchObject({ code: 'STORE_DENIED' });
-    site.s3.faults.clear();
+    site.server.faults.clear();
     const listing = await core.repository.list();
     expect(listing.backups).toHaveLength(1);
     expect(listing.foreign).toEqual([]);

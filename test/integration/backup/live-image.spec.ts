@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
-import { ADAPTERS, backUp, Site } from '../../support/site.js';
+import { ADAPTERS, backUp, BUCKET, Site } from '../../support/site.js';
 
 /** Rows of a bulk insert: more than a row group, so that it goes into blocks and not through the log. */
 const BULK = 130_000;
@@ -134,18 +134,18 @@ describe('a CHECKPOINT by a user while a backup copies', () => {
   const PACK = { operation: 'PutObject', key: /\.duckdb\.zst$/ };
 
   beforeEach(async () => {
-    site = await Site.open('bucket');
+    site = await Site.open(BUCKET);
     core = await site.populated('first', 1000);
   });
   afterEach(async () => site.remove());
 
   it('makes the backup copy again, with checkpoints held off', async () => {
-    const first = site.s3.faults.hold(PACK);
+    const first = site.server.faults.hold(PACK);
     const taking = backUp(core);
     await first.reached;
     await core.write('INSERT INTO guests VALUES (-1)');
     await core.foreignCheckpoint();
-    const second = site.s3.faults.hold(PACK);
+    const second = site.server.faults.hold(PACK);
     first.open();
     await second.reached;
     // The user tries again, in vain: the second copy is guarded.
@@ -153,7 +153,7 @@ describe('a CHECKPOINT by a user while a backup copies', () => {
     await expect(core.foreignCheckpoint()).rejects.toThrow('Cannot CHECKPOINT');
     second.open();
     const manifest = await taking;
-    const keys = site.s3.state.keys().filter((key) => key.endsWith('.duckdb.zst'));
+    const keys = (await site.keys()).filter((key) => key.endsWith('.duckdb.zst'));
     expect(keys).toEqual([`backups/${manifest.name}.duckdb.zst`]);
     expect((await core.repository.list()).pending.size).toBe(0);
     const copy = await restored(manifest, 'copy');
@@ -162,7 +162,7 @@ describe('a CHECKPOINT by a user while a backup copies', () => {
 
   it('is found out although it has not ended when the copy has', async () => {
     await core.write('CREATE TABLE big AS SELECT range AS id, md5(range::VARCHAR) AS text FROM range(200000)');
-    const first = site.s3.faults.hold(PACK);
+    const first = site.server.faults.hold(PACK);
     const taking = backUp(core);
     await first.reached;
     // Large enough for the checkpoint to take a while.

@@ -3,7 +3,7 @@ import { objectsOf } from '../../../src/repository/manifest.js';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
 import { FIRST_KEY, keys, keysWith } from '../../support/encryption.js';
-import { ADAPTERS, backUp, contentOf, Site } from '../../support/site.js';
+import { ADAPTERS, backUp, BUCKET, contentOf, Site } from '../../support/site.js';
 
 /** Nothing that is written by itself looks like this. */
 const MARKER = 'Zaphod-Beeblebrox-0x2A';
@@ -96,11 +96,11 @@ describe('an encrypted backup that fails', () => {
   afterEach(async () => site.remove());
 
   it('leaves nothing behind', async () => {
-    site = await Site.open('bucket');
+    site = await Site.open(BUCKET);
     await begin(keys(FIRST_KEY));
-    site.s3.faults.failAlways(403, { operation: 'PutObject', key: /extents/ });
+    site.server.faults.failAlways(403, { operation: 'PutObject', key: /extents/ });
     await expect(backUpWithLog()).rejects.toMatchObject({ code: 'STORE_DENIED' });
-    expect(site.s3.state.keys()).toEqual(['backups/repository.json']);
+    expect(await site.keys()).toEqual(['repository.json']);
   });
 });
 

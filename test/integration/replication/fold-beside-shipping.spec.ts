@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import type { TestCore } from '../../support/core.js';
-import { Site } from '../../support/site.js';
+import { BUCKET, Site } from '../../support/site.js';
 
 /** How long DuckDB waits in the middle of the checkpoint, ms: the base has to be completed meanwhile. */
 const CHECKPOINT_MS = 1_500;
@@ -11,12 +11,12 @@ let core: TestCore;
 
 beforeEach(async () => {
   Logger.overrideLogger(false);
-  site = await Site.open('bucket');
+  site = await Site.open(BUCKET);
   core = await site.populated('first', 3, { R2_WAL_SYNC_INTERVAL_MS: '200', R2_VALIDATE_DOWNLOADS: 'false' });
   await core.replication.connect();
 });
 afterEach(async () => {
-  site.s3.faults.clear();
+  site.server.faults.clear();
   await site.remove();
 });
 
@@ -31,7 +31,7 @@ async function beginCheckpoint(): Promise<{ readonly done: Promise<boolean> }> {
 }
 
 it('what arrives while a checkpoint begins the next iteration says nothing of that one', async () => {
-  const manifest = site.s3.faults.hold({ operation: 'PutObject', key: /^backups\/[^/]*\d{6}\.json$/ });
+  const manifest = site.server.faults.hold({ operation: 'PutObject', key: /^backups\/[^/]*\d{6}\.json$/ });
   const base = core.backups.create({ trigger: 'checkpoint' });
   await manifest.reached;
   await core.write('INSERT INTO guests SELECT range FROM range(5000)');
@@ -40,7 +40,7 @@ it('what arrives while a checkpoint begins the next iteration says nothing of th
   manifest.open();
   await base;
   expect(core.replication.state).toBe('shipping');
-  const record = site.s3.faults.hold({ operation: 'PutObject', key: /log\/\d+$/ }, 'answer');
+  const record = site.server.faults.hold({ operation: 'PutObject', key: /log\/\d+$/ }, 'answer');
   core.replication.look();
   const shipping = core.replication.ship();
   await record.reached;

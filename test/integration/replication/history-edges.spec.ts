@@ -7,7 +7,7 @@ import { WalTail } from '../../../src/replication/wal-tail.js';
 import type { TestCore } from '../../support/core.js';
 import { withRestored } from '../../support/restored-points.js';
 import { shippedCommits } from '../../support/shipped-commits.js';
-import { Site } from '../../support/site.js';
+import { BUCKET, Site } from '../../support/site.js';
 
 const QUICK = { R2_WAL_SYNC_INTERVAL_MS: '3000', R2_VALIDATE_DOWNLOADS: 'false' };
 const RECORD = { operation: 'PutObject', key: /\/log\// };
@@ -17,7 +17,7 @@ let site: Site;
 let core: TestCore;
 
 beforeEach(async () => {
-  site = await Site.open('bucket');
+  site = await Site.open(BUCKET);
   core = site.core('first', QUICK);
   await core.boot();
   await core.write('CREATE TABLE t (a BIGINT, b UBIGINT)', 'CREATE TABLE log (n INTEGER)');
@@ -160,7 +160,7 @@ describe('a checkpoint by somebody else', () => {
   it('while a record is on its way lets nobody believe that later commits are shipped', async () => {
     await begin();
     await commit(1);
-    const gate = site.s3.faults.hold(RECORD, 'answer');
+    const gate = site.server.faults.hold(RECORD, 'answer');
     const shipping = core.replication.ship();
     await gate.reached;
     await core.foreignCheckpoint();
@@ -208,13 +208,13 @@ describe('a database that is closed', () => {
   it('while a record is on its way does not wait for the store, and its history goes on', async () => {
     await begin();
     await commit(1);
-    const gate = site.s3.faults.hold(RECORD, 'before', 2);
+    const gate = site.server.faults.hold(RECORD, 'before', 2);
     const shipping = core.replication.ship().catch((error: unknown) => error);
     await gate.reached;
     await core.close();
     expect(await shipping).toMatchObject({ code: 'STORE_ABORTED' });
     gate.open();
-    site.s3.faults.clear();
+    site.server.faults.clear();
     core = site.core('first', QUICK);
     await core.boot();
     await core.replication.connect();

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { TestCore } from '../../support/core.js';
-import { backUp, contentOf, Site } from '../../support/site.js';
+import { backUp, BUCKET, contentOf, Site } from '../../support/site.js';
 
 const ENV = { R2_WAL_SYNC_INTERVAL_MS: '200' };
 const MANIFEST = { operation: 'PutObject', key: /^backups\/[^/]*\d{6}\.json$/ };
@@ -9,7 +9,7 @@ let site: Site;
 let replaced: TestCore;
 
 beforeEach(async () => {
-  site = await Site.open('bucket');
+  site = await Site.open(BUCKET);
   replaced = await site.populated('first', 3, ENV);
   await replaced.replication.connect();
   await backUp(replaced, { trigger: 'checkpoint' });
@@ -31,7 +31,7 @@ async function succeed(): Promise<TestCore> {
 
 describe('a backup of a process that was stopped past the end of its turn', () => {
   it('that arrives after its successor has begun does not count as newer than that', async () => {
-    const gate = site.s3.faults.hold(MANIFEST);
+    const gate = site.server.faults.hold(MANIFEST);
     const late = replaced.backups.create({ trigger: 'checkpoint' }).catch(() => {});
     await gate.reached;
     const successor = await succeed();
@@ -51,7 +51,7 @@ describe('a backup of a process that was stopped past the end of its turn', () =
   });
 
   it('does not arrive where it is not on its way yet: the process looks at the log before', async () => {
-    const gate = site.s3.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
+    const gate = site.server.faults.hold({ operation: 'PutObject', key: /\.blocks\.zst$/ });
     const late = replaced.backups.create({ trigger: 'checkpoint' });
     const refused = expect(late).rejects.toMatchObject({ code: 'REPLICATION_FENCED' });
     await gate.reached;

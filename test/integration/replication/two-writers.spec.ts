@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { TestClock, type TestCore } from '../../support/core.js';
 import { restoredRows } from '../../support/restored-rows.js';
-import { Site } from '../../support/site.js';
+import { BUCKET, Site } from '../../support/site.js';
 
 /** Continuous integration takes its time; everybody else waits for the result. */
 const ROUNDS = Number(process.env['WRITER_ROUNDS'] ?? (process.env['CI'] === undefined ? 8 : 100));
@@ -18,7 +18,7 @@ let site: Site;
 
 beforeEach(async () => {
   Logger.overrideLogger(false);
-  site = await Site.open('bucket');
+  site = await Site.open(BUCKET);
 });
 afterEach(async () => site.remove());
 
@@ -45,7 +45,7 @@ async function rowsOf(core: TestCore): Promise<string[]> {
 /** Stops a writer that has commits to ship; the function that is returned lets it go on, to its end. */
 async function stopAt(stop: Stop, core: TestCore): Promise<() => Promise<void>> {
   if (stop === 'idle') return () => core.replication.ship();
-  const { faults } = site.s3;
+  const { faults } = site.server;
   if (stop === 'record lost, then on its way') {
     faults.failAlways(503, RECORD);
     await core.replication.ship().catch(() => {});

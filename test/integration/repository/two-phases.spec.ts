@@ -4,7 +4,7 @@ import { type Manifest, objectsOf } from '../../../src/repository/manifest.js';
 import { holdKey, pendingKey } from '../../../src/repository/keys.js';
 import type { TestCore } from '../../support/core.js';
 import { Gate } from '../../support/s3/faults.js';
-import { ADAPTERS, backUp, contentOf, Site } from '../../support/site.js';
+import { type Adapter, ADAPTERS, backUp, BUCKET, contentOf, Site } from '../../support/site.js';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -17,7 +17,7 @@ let old: Manifest;
 let content: string[];
 
 /** An old backup that an incremental one was built on, and a newer full one: both of the former may go. */
-async function begin(adapter: 'folder' | 'bucket'): Promise<void> {
+async function begin(adapter: Adapter): Promise<void> {
   site = await Site.open(adapter, { dated: true });
   core = await site.populated('first', 3, RULES);
   await core.write('CREATE TABLE notes AS SELECT md5(range::VARCHAR) AS note FROM range(40000)');
@@ -155,16 +155,16 @@ describe.each(ADAPTERS)('the removal of backups in a %s', (adapter) => {
 });
 
 describe('a restore beside retention', () => {
-  beforeEach(async () => begin('bucket'));
+  beforeEach(async () => begin(BUCKET));
 
-  const reading = () => site.s3.faults.hold({ operation: 'GetObject', key: /\.(duckdb|blocks)\.zst$/ });
-  const holds = (): readonly string[] => site.s3.state.keys().filter((key) => key.includes('/holds/'));
+  const reading = () => site.server.faults.hold({ operation: 'GetObject', key: /\.(duckdb|blocks)\.zst$/ });
+  const holds = async (): Promise<string[]> => (await site.keys()).filter((key) => key.startsWith('holds/'));
 
   it('holds its backup, and lets go of it at the end', async () => {
     const gate = reading();
     const restoring = restore(site.core('reader', RULES));
     await gate.reached;
-    expect(JSON.parse(String(site.s3.objects.get(holds()[0] ?? '')))).toMatchObject({
+    expect(JSON.parse(String(await other.store.read((await holds())[0] ?? '')))).toMatchObject({
       backup: old.name,
       pid: process.pid,
       purpose: 'restore',
@@ -172,25 +172,25 @@ describe('a restore beside retention', () => {
     expect((await other.retention.run()).backups).toContainEqual({ name: old.name, keep: true, reason: 'held' });
     gate.open();
     expect(await restoring).toEqual(content);
-    expect(holds()).toEqual([]);
+    expect(await holds()).toEqual([]);
     await other.retention.run();
     expect(await listed()).toHaveLength(1);
   });
 
   it('lets go of it when it fails, and when it is given up', async () => {
-    site.s3.faults.failAlways(403, { operation: 'GetObject', key: /\.duckdb\.zst$/ });
+    site.server.faults.failAlways(403, { operation: 'GetObject', key: /\.duckdb\.zst$/ });
     await expect(restore(site.core('reader', RULES))).rejects.toMatchObject({ code: 'STORE_DENIED' });
-    expect(holds()).toEqual([]);
-    site.s3.faults.clear();
+    expect(await holds()).toEqual([]);
+    site.server.faults.clear();
     const gate = reading();
     const abort = new AbortController();
     const checking = core.verify.verify(old.name, undefined, abort.signal);
     await gate.reached;
-    expect(holds()).toHaveLength(1);
+    expect(await holds()).toHaveLength(1);
     abort.abort(new Error('enough'));
     await expect(checking).rejects.toThrow();
     gate.open();
-    expect(holds()).toEqual([]);
+    expect(await holds()).toEqual([]);
   });
 
   it('keeps what it reads although its backup is removed, however long it takes: the hold is renewed', async () => {
@@ -199,7 +199,7 @@ describe('a restore beside retention', () => {
     await gate.reached;
     // By somebody who had looked for holds before this one was there.
     await other.repository.retire(old.name, objectsOf(old));
-    const renewal = site.s3.faults.hold({ operation: 'PutObject', key: /\/holds\// }, 'answer');
+    const renewal = site.server.faults.hold({ operation: 'PutObject', key: /\/holds\// }, 'answer');
     site.clock.advance(DAY + 1);
     await renewal.reached;
     renewal.open();
@@ -207,15 +207,15 @@ describe('a restore beside retention', () => {
     expect(await explained()).toMatchObject({ [old.packs[0]!.key]: 'keep held', [pendingKey(old.name)]: 'keep held' });
     gate.open();
     expect(await restoring).toEqual(content);
-    expect(holds()).toEqual([]);
+    expect(await holds()).toEqual([]);
     await other.retention.run();
     // What it shares with a backup that went later stays for that one.
     expect(await remaining()).toEqual([old.packs[1]!.key]);
   });
 
   it('ends well without a hold where the credentials may only read: what it needs stays for a day', async () => {
-    site.s3.faults.failAlways(403, { operation: 'PutObject', key: /\/(holds|notes)\// });
-    site.s3.faults.failAlways(403, { operation: 'DeleteObject', key: /\/(holds|notes)\// });
+    site.server.faults.failAlways(403, { operation: 'PutObject', key: /\/(holds|notes)\// });
+    site.server.faults.failAlways(403, { operation: 'DeleteObject', key: /\/(holds|notes)\// });
     const gate = reading();
     const restoring = restore(site.core('reader', RULES));
     await gate.reached;
@@ -228,26 +228,26 @@ describe('a restore beside retention', () => {
   });
 
   it('is refused where the backup was removed before it was held', async () => {
-    const gate = site.s3.faults.hold({ operation: 'PutObject', key: /\/holds\// });
+    const gate = site.server.faults.hold({ operation: 'PutObject', key: /\/holds\// });
     const restoring = restore(site.core('reader', RULES));
     await gate.reached;
     await other.repository.retire(old.name, objectsOf(old));
     gate.open();
     await expect(restoring).rejects.toMatchObject({ code: 'BACKUP_NOT_FOUND' });
-    expect(holds()).toEqual([]);
+    expect(await holds()).toEqual([]);
   });
 });
 
 describe('a backup that takes more than a day', () => {
-  beforeEach(async () => begin('bucket'));
+  beforeEach(async () => begin(BUCKET));
 
   it('and is completed just before retention would remove what it stored stays whole', async () => {
     await core.write('INSERT INTO guests VALUES (3)');
-    const commit = site.s3.faults.hold({ operation: 'PutObject', key: /backups\/hesocial-[^/]*\.json$/ });
+    const commit = site.server.faults.hold({ operation: 'PutObject', key: /backups\/hesocial-[^/]*\.json$/ });
     const taking = backUp(core);
     await commit.reached;
     site.clock.advance(DAY + 1);
-    const look = site.s3.faults.hold({ operation: 'HeadObject', key: /backups\/hesocial-[^/]*\.json$/ });
+    const look = site.server.faults.hold({ operation: 'HeadObject', key: /backups\/hesocial-[^/]*\.json$/ });
     const running = other.retention.run();
     await look.reached;
     commit.open();
@@ -259,30 +259,30 @@ describe('a backup that takes more than a day', () => {
 });
 
 describe('two processes that remove at the same time', () => {
-  beforeEach(async () => begin('bucket'));
+  beforeEach(async () => begin(BUCKET));
 
   it.each([1, 2, 3, 4])(
     'lose nothing that one of them still keeps: listing %d of a run comes after a removal',
     async (nth) => {
       await core.catalog.annotate(old.name, { pinned: true });
       const gate = new Gate();
-      site.s3.faults.add({ kind: 'hold', gate, when: 'before' }, { operation: 'ListObjectsV2' }, { nth });
+      site.server.faults.add({ kind: 'hold', gate, when: 'before' }, { operation: 'ListObjectsV2' }, { nth });
       await retireDuringRun(gate);
       expect(await remaining()).toEqual(objectsOf(old));
     },
   );
 
   it('read everything again where a backup goes while manifests are read', async () => {
-    await retireDuringRun(site.s3.faults.hold({ operation: 'GetObject', key: new RegExp(`/${old.name}.json$`) }));
+    await retireDuringRun(site.server.faults.hold({ operation: 'GetObject', key: new RegExp(`/${old.name}.json$`) }));
     expect(await remaining()).toEqual(objectsOf(old));
   });
 
   it('mark a removed backup again whose writer ends its reservation late', async () => {
-    const removal = site.s3.faults.hold({ operation: 'DeleteObject', key: new RegExp(`/${old.name}.json$`) });
+    const removal = site.server.faults.hold({ operation: 'DeleteObject', key: new RegExp(`/${old.name}.json$`) });
     const retiring = other.repository.retire(old.name, objectsOf(old));
     await removal.reached;
     await core.repository.reservations.release(old.name);
-    site.s3.advance(2_000);
+    site.server.advance(2_000);
     removal.open();
     await retiring;
     expect([...(await other.repository.list()).pending.keys()]).toEqual([old.name]);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Manifest, objectsOf } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
-import { backUp, Site } from '../../support/site.js';
+import { backUp, BUCKET, Site } from '../../support/site.js';
 
 const DAY = 86_400_000;
 const AT = '2026-01-01T00:00:00.000Z';
@@ -11,7 +11,7 @@ let core: TestCore;
 let newest: Manifest;
 
 beforeEach(async () => {
-  site = await Site.open('bucket', { dated: true });
+  site = await Site.open(BUCKET, { dated: true });
   core = await site.populated('first', 1_000, { R2_BACKUP_RETENTION_DAYS: '30' });
   newest = await backUp(core);
 });
@@ -19,7 +19,7 @@ afterEach(async () => site.remove());
 
 /** What another machine is told of a backup. */
 const toldOf = async (name: string): Promise<unknown> => {
-  site.s3.advance(2_000);
+  site.server.advance(2_000);
   const view = await site.core('elsewhere').catalog.show(name);
   return view.source === 'eider' ? view.verified : undefined;
 };
@@ -39,7 +39,7 @@ describe('what a check showed', () => {
     await core.proofs.prove(newest);
     expect(await listed(newest.name)).toEqual({ at: AT, mode: 'restore', ok: true, why: null });
     await core.store.delete(newest.packs[0]!.key);
-    site.s3.advance(2_000);
+    site.server.advance(2_000);
     await core.verification.verify(newest.name, 'quick');
     const why = `${newest.packs[0]!.key} is missing`;
     expect(await listed(newest.name)).toEqual({ at: AT, mode: 'quick', ok: false, why });
@@ -47,7 +47,7 @@ describe('what a check showed', () => {
 
   it('by a restore is not overruled by hashes that are right', async () => {
     await core.proofs.prove(newest);
-    site.s3.advance(2_000);
+    site.server.advance(2_000);
     await core.verification.verify(newest.name, 'full');
     expect(await toldOf(newest.name)).toMatchObject({ mode: 'restore', ok: true });
     await site.damage(newest);
@@ -57,17 +57,17 @@ describe('what a check showed', () => {
 
   it('stays when label and pin are set, as these do when it is checked', async () => {
     await core.catalog.annotate(newest.name, { label: 'before the gala', pinned: true });
-    site.s3.advance(2_000);
+    site.server.advance(2_000);
     await core.proofs.prove(newest);
-    site.s3.advance(2_000);
+    site.server.advance(2_000);
     expect(await core.catalog.annotate(newest.name, { label: null })).toMatchObject({
       label: null,
       pinned: true,
       verified: { mode: 'restore', ok: true },
     });
     // At the same moment, one after the other.
-    site.s3.advance(2_000);
-    const reading = site.s3.faults.hold({ operation: 'GetObject', key: /\/notes\// }, 'answer');
+    site.server.advance(2_000);
+    const reading = site.server.faults.hold({ operation: 'GetObject', key: /\/notes\// }, 'answer');
     const annotating = core.catalog.annotate(newest.name, { pinned: false });
     await reading.reached;
     const verified = { at: '2026-01-02T00:00:00.000Z', mode: 'restore', ok: true, why: null } as const;
@@ -91,17 +91,17 @@ describe('what a check showed', () => {
   });
 
   it('is not written down of a backup that was removed meanwhile', async () => {
-    const gate = site.s3.faults.hold({ operation: 'GetObject', key: /\.duckdb\.zst$/ });
+    const gate = site.server.faults.hold({ operation: 'GetObject', key: /\.duckdb\.zst$/ });
     const proving = core.proofs.prove(newest);
     await gate.reached;
     await core.repository.retire(newest.name, objectsOf(newest));
     gate.open();
     expect(await proving).toMatchObject({ ok: true });
-    expect(site.s3.state.keys().filter((key) => key.includes('/notes/'))).toEqual([]);
+    expect((await site.keys()).filter((key) => key.includes('notes/'))).toEqual([]);
   });
 
   it('is not told of a backup where it could not be checked', async () => {
-    site.s3.faults.failAlways(403, { operation: 'GetObject', key: /\.duckdb\.zst$/ });
+    site.server.faults.failAlways(403, { operation: 'GetObject', key: /\.duckdb\.zst$/ });
     for (const mode of ['full', 'restore'] as const) {
       await expect(core.verification.verify(newest.name, mode)).rejects.toMatchObject({ code: 'STORE_DENIED' });
     }
@@ -109,11 +109,11 @@ describe('what a check showed', () => {
   });
 
   it('is told to whoever asked, and no further, where the credentials may only read', async () => {
-    site.s3.faults.failAlways(403, { method: 'PUT' });
-    site.s3.faults.failAlways(403, { method: 'DELETE' });
+    site.server.faults.failAlways(403, { method: 'PUT' });
+    site.server.faults.failAlways(403, { method: 'DELETE' });
     expect(await core.verification.verify(newest.name, 'full')).toMatchObject({ ok: true });
     expect(await core.verification.verify(newest.name, 'restore')).toMatchObject({ ok: true });
-    expect(site.s3.state.keys().filter((key) => /notes|holds/.test(key))).toEqual([]);
+    expect((await site.keys()).filter((key) => /notes|holds/.test(key))).toEqual([]);
   });
 });
 
@@ -131,10 +131,10 @@ describe('after a check that failed', () => {
     await site.damage(newest);
     await core.proofs.prove(newest);
     const fresh = site.core('fresh');
-    site.s3.faults.failAlways(403, { key: /\/notes\// });
+    site.server.faults.failAlways(403, { key: /\/notes\// });
     await fresh.proofs.recall(newest);
     expect(fresh.backups.mustBeFull).toBe(false);
-    site.s3.faults.clear();
+    site.server.faults.clear();
     await fresh.proofs.recall(newest);
     expect(fresh.backups.mustBeFull).toBe(true);
   });
@@ -159,7 +159,7 @@ describe('after a check that failed', () => {
       code: 'BACKUP_IN_USE',
       message: expect.stringContaining('proven'),
     });
-    site.s3.advance(2_000);
+    site.server.advance(2_000);
     await core.proofs.prove(between);
     await core.retention.remove(newest.name);
   });
@@ -172,7 +172,7 @@ describe('notes', () => {
       await core.catalog.annotate((await backUp(core)).name, { label: `number ${index}` });
     }
     const gets = (): number =>
-      site.s3.log.filter(({ method, key }) => method === 'GET' && key.includes('/notes/')).length;
+      site.server.log.filter(({ method, key }) => method === 'GET' && key.includes('/notes/')).length;
     await core.catalog.page();
     let before = gets();
     await core.catalog.page();
@@ -181,7 +181,7 @@ describe('notes', () => {
     // By another process, with as many bytes.
     const other = site.core('elsewhere');
     const name = (await other.repository.list()).backups[0]!.name;
-    site.s3.advance(2_000);
+    site.server.advance(2_000);
     await other.catalog.annotate(name, { label: 'number 9' });
     before = gets();
     expect((await core.catalog.page()).backups[0]).toMatchObject({ name, label: 'number 9' });

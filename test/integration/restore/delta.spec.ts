@@ -5,7 +5,7 @@ import type { Manifest } from '../../../src/repository/manifest.js';
 import type { RestoreReport } from '../../../src/restore/restore-report.js';
 import { blocksOf, packBytes, sharedBlocks } from '../../support/block-count.js';
 import type { TestCore } from '../../support/core.js';
-import { backUp, contentOf, Site } from '../../support/site.js';
+import { backUp, BUCKET, contentOf, Site } from '../../support/site.js';
 import { lockIsListed, secondProcessGetsIn } from '../database/open-database.js';
 
 /** A file that is not opened after it was fetched is the backup byte for byte. */
@@ -19,7 +19,7 @@ let olderFile: Buffer;
 let newerFile: Buffer;
 
 beforeAll(async () => {
-  site = await Site.open('bucket');
+  site = await Site.open(BUCKET);
   const core = await site.populated('first', 3, QUICK);
   await core.write('CREATE TABLE letters AS SELECT range AS id, md5(range::VARCHAR) AS text FROM range(300000)');
   older = await backUp(core);
@@ -56,14 +56,14 @@ async function expectDelta(local: Buffer, manifest: Manifest, expected: Buffer):
   const core = await machineWith((path) => writeFile(path, local));
   const shared = sharedBlocks(expected, local);
   const plan = await core.restores.plan({ kind: 'eider', manifest });
-  const since = site.s3.log.length;
+  const since = site.server.log.length;
   const file = await restoredFile(core, manifest);
   expect(file.equals(expected)).toBe(true);
   expect(lastReport).toMatchObject({ localBlocks: shared, blocks: blocksOf(expected).length });
   expect(plan).toMatchObject({ localBlocks: shared, blocks: blocksOf(expected).length });
   expect(plan.bytesToFetch).toBe(lastReport.fetchedBytes);
   // Tables of blocks come on top: some kilobytes.
-  const sent = packBytes(site.s3, since);
+  const sent = packBytes(site.server, since);
   expect(sent).toBeLessThanOrEqual(lastReport.fetchedBytes);
   expect(lastReport.fetchedBytes - sent).toBeLessThan(10_000);
   expect((await readFile(core.database.path)).equals(local)).toBe(true);
@@ -87,9 +87,9 @@ describe('a restore where a local file is fetches only what that does not hold',
   it('a newer one', () => expectDelta(newerFile, older, olderFile));
 
   it('the same one: no pack is read', async () => {
-    const since = site.s3.log.length;
+    const since = site.server.log.length;
     await expectDelta(newerFile, newer, newerFile);
-    expect(packBytes(site.s3, since)).toBe(0);
+    expect(packBytes(site.server, since)).toBe(0);
   });
 
   it('with flipped bits in its headers and in some blocks', async () => {
@@ -151,10 +151,10 @@ describe('a database in use', () => {
     await writes;
     expect(lockIsListed(core.database.path)).toBe(true);
     expect(await secondProcessGetsIn(core.database.path)).toBe(false);
-    const since = site.s3.log.length;
+    const since = site.server.log.length;
     const report = await core.online.restore({ kind: 'eider', manifest: older }, { force: true });
     expect(report.localBlocks).toBeGreaterThanOrEqual(sharedBlocks(olderFile, newerFile) - 1);
-    expect(packBytes(site.s3, since)).toBeLessThan(older.bytes.stored / 2);
+    expect(packBytes(site.server, since)).toBeLessThan(older.bytes.stored / 2);
     expect(await core.number('SELECT count(*) FROM letters')).toBe(300_000);
     expect(await core.number('SELECT count(*) FROM guests')).toBe(3);
     expect(lockIsListed(core.database.path)).toBe(true);
@@ -165,12 +165,12 @@ describe('a database in use', () => {
   it('is used for a download, and not for a proof, which reads every byte from the store', async () => {
     const core = await machineWith((path) => writeFile(path, newerFile));
     await core.open();
-    const since = site.s3.log.length;
+    const since = site.server.log.length;
     const copy = await core.restores.prepare({ kind: 'eider', manifest: newer }, { purpose: 'download' });
-    expect(packBytes(site.s3, since)).toBe(0);
+    expect(packBytes(site.server, since)).toBe(0);
     await core.restores.discard(copy);
     await core.restores.tryOut(newer);
-    expect(packBytes(site.s3, since)).toBeGreaterThan(newer.bytes.stored * 0.9);
+    expect(packBytes(site.server, since)).toBeGreaterThan(newer.bytes.stored * 0.9);
     expect((await readdir(core.folder)).filter((name) => /restor/.test(name))).toEqual([]);
     await core.close();
   });

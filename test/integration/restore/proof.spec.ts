@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import type { TestCore } from '../../support/core.js';
-import { backUp, Site } from '../../support/site.js';
+import { backUp, BUCKET, Site } from '../../support/site.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -11,7 +11,7 @@ let core: TestCore;
 let newest: Manifest;
 
 beforeEach(async () => {
-  site = await Site.open('bucket');
+  site = await Site.open(BUCKET);
   core = await site.populated('first', 1_000);
   newest = await backUp(core);
 });
@@ -102,10 +102,10 @@ describe('a proof', () => {
   });
 
   it('tells nothing of the backup where the store does not answer, or it is given up', async () => {
-    site.s3.faults.failAlways(403, { operation: 'GetObject', key: /\.duckdb\.zst$/ });
+    site.server.faults.failAlways(403, { operation: 'GetObject', key: /\.duckdb\.zst$/ });
     await expect(core.proofs.prove(newest)).rejects.toMatchObject({ code: 'STORE_DENIED' });
-    site.s3.faults.clear();
-    const gate = site.s3.faults.hold({ operation: 'GetObject', key: /\.duckdb\.zst$/ });
+    site.server.faults.clear();
+    const gate = site.server.faults.hold({ operation: 'GetObject', key: /\.duckdb\.zst$/ });
     const abort = new AbortController();
     const proving = core.proofs.prove(newest, undefined, abort.signal);
     await gate.reached;
@@ -130,7 +130,7 @@ describe('a proof', () => {
   it('of a backup that is removed meanwhile is no verdict', async () => {
     await core.write('INSERT INTO guests VALUES (-1)');
     await backUp(core, { full: true });
-    const gate = site.s3.faults.hold({ operation: 'GetObject', key: /\.duckdb\.zst$/ });
+    const gate = site.server.faults.hold({ operation: 'GetObject', key: /\.duckdb\.zst$/ });
     const proving = core.proofs.prove(newest);
     await gate.reached;
     // Somebody does it by hand: Eider would refuse, and leave the objects for a day.
@@ -178,10 +178,10 @@ describe('the schedule of proofs', () => {
   });
 
   it('tries again after an hour where a proof could not be made', async () => {
-    site.s3.faults.failAlways(403, { operation: 'GetObject', key: /\.duckdb\.zst$/ });
+    site.server.faults.failAlways(403, { operation: 'GetObject', key: /\.duckdb\.zst$/ });
     expect(await look()).toBe(true);
     expect(core.proofScheduler.error).toContain('403');
-    site.s3.faults.clear();
+    site.server.faults.clear();
     site.clock.advance(HOUR_MS - 1);
     expect(await look()).toBe(false);
     site.clock.advance(1);
@@ -195,7 +195,7 @@ describe('the schedule of proofs', () => {
     await core.proofScheduler.stop();
     expect(await look()).toBe(false);
     site.clock.advance(10 * 60_000);
-    const gate = site.s3.faults.hold({ operation: 'GetObject', key: /\.duckdb\.zst$/ });
+    const gate = site.server.faults.hold({ operation: 'GetObject', key: /\.duckdb\.zst$/ });
     const abort = new AbortController();
     const looking = core.proofScheduler.look(abort.signal);
     await gate.reached;
@@ -216,7 +216,7 @@ describe('a quick check', () => {
   it('finds an object that is missing or has another length, and reads none', async () => {
     await core.write('INSERT INTO guests VALUES (-1)');
     const added = await backUp(core);
-    const gets = site.s3.count('GetObject');
+    const gets = site.server.count('GetObject');
     expect(await core.verification.verify(added.name, 'quick')).toEqual({
       backup: added.name,
       mode: 'quick',
@@ -224,10 +224,10 @@ describe('a quick check', () => {
       bytes: 0,
       damages: [],
     });
-    expect(site.s3.count('GetObject')).toBe(gets);
+    expect(site.server.count('GetObject')).toBe(gets);
     const [first, second] = added.packs;
     await core.store.delete(first!.key);
-    site.s3.advance(2_000);
+    site.server.advance(2_000);
     await core.store.put(second!.key, Buffer.from('cut'));
     expect(await core.verification.verify(added.name, 'quick')).toMatchObject({
       ok: false,

@@ -8,7 +8,7 @@ import { BLOCK_SIZE } from '../../../src/duckdb-format/layout.js';
 import type { Manifest } from '../../../src/repository/manifest.js';
 import { blocksOf, packBytes, sharedBlocks } from '../../support/block-count.js';
 import type { TestCore } from '../../support/core.js';
-import { backUp, Site } from '../../support/site.js';
+import { backUp, BUCKET, Site } from '../../support/site.js';
 import { lockIsListed, secondProcessGetsIn } from '../database/open-database.js';
 
 const QUICK = { R2_VALIDATE_DOWNLOADS: 'false' };
@@ -56,7 +56,7 @@ describe.each(['xfs', 'btrfs'])(
       await truncate(join(folder, 'image'), 400 * 1024 * 1024);
       mount(kind, folder);
       disk = join(folder, 'disk');
-      site = await Site.open('bucket');
+      site = await Site.open(BUCKET);
       const core = await site.populated('first', 3, QUICK);
       await core.write('CREATE TABLE letters AS SELECT range AS id, md5(range::VARCHAR) AS text FROM range(900000)');
       older = await backUp(core);
@@ -97,7 +97,7 @@ describe.each(['xfs', 'btrfs'])(
 
     withDisk('a restore shares with the local file what they have in common', async () => {
       const core = await machine();
-      const since = site.s3.log.length;
+      const since = site.server.log.length;
       const different = blocksOf(olderFile).length - sharedBlocks(olderFile, newerFile);
       // What was there stays as a restore point, so each block of it is counted once.
       const bytes = await taken(async () => {
@@ -107,7 +107,7 @@ describe.each(['xfs', 'btrfs'])(
       expect((await readFile(core.database.path)).equals(olderFile)).toBe(true);
       expect(bytes).toBeLessThan((different + 4) * BLOCK_SIZE);
       expect(bytes).toBeLessThan(olderFile.length / 3);
-      expect(packBytes(site.s3, since)).toBeLessThan(older.bytes.stored / 2);
+      expect(packBytes(site.server, since)).toBeLessThan(older.bytes.stored / 2);
     });
 
     withDisk('so does one of a database in use, whose lock stays and whose writes go on', async () => {

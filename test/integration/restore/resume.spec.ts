@@ -8,7 +8,7 @@ import { findPartial, partialOf } from '../../../src/restore/leftovers.js';
 import { ownIdentity } from '../../../src/runtime/process-identity.js';
 import { blocksOf, packBytes, PACKS } from '../../support/block-count.js';
 import type { TestCore } from '../../support/core.js';
-import { backUp, Site } from '../../support/site.js';
+import { backUp, BUCKET, Site } from '../../support/site.js';
 import { openBucket } from '../object-store/bucket.js';
 
 const QUICK = { R2_VALIDATE_DOWNLOADS: 'false', R2_COMPRESS_UPLOADS: 'false' };
@@ -19,7 +19,7 @@ let original: Buffer;
 let machines = 0;
 
 beforeAll(async () => {
-  site = await Site.open('bucket');
+  site = await Site.open(BUCKET);
   const first = await site.populated('first', 3, QUICK);
   await first.write('CREATE TABLE letters AS SELECT range AS id, md5(range::VARCHAR) AS text FROM range(1600000)');
   manifest = await backUp(first);
@@ -29,11 +29,11 @@ beforeAll(async () => {
   expect(path).not.toBe(first.database.path);
 });
 afterAll(() => site.remove());
-afterEach(() => site.s3.faults.clear());
+afterEach(() => site.server.faults.clear());
 
 /** A machine without a database that reads one segment at a time and asks the store once. */
 async function machine(): Promise<TestCore> {
-  const store = openBucket(site.s3, { maxAttempts: 1, maxConcurrency: 1 });
+  const store = openBucket(site.server, { maxAttempts: 1, maxConcurrency: 1 });
   const core = site.core(`machine-${++machines}`, QUICK, { store });
   await mkdir(core.folder);
   return core;
@@ -44,9 +44,13 @@ const left = async (core: TestCore): Promise<string[]> =>
 
 /** Restores until the store fails at its n-th read of a pack. */
 async function interrupt(core: TestCore, nth = 3): Promise<void> {
-  site.s3.faults.add({ kind: 'status', status: 503 }, { operation: 'GetObject', key: PACKS }, { nth, times: Infinity });
+  site.server.faults.add(
+    { kind: 'status', status: 503 },
+    { operation: 'GetObject', key: PACKS },
+    { nth, times: Infinity },
+  );
   await expect(core.start.run()).rejects.toMatchObject({ code: 'STORE_THROTTLED' });
-  site.s3.faults.clear();
+  site.server.faults.clear();
 }
 
 describe('a restore that the store ended half-way', () => {
@@ -56,9 +60,9 @@ describe('a restore that the store ended half-way', () => {
   });
 
   it('is gone on with by the next one: nothing that was fetched is fetched again', async () => {
-    const since = site.s3.log.length;
+    const since = site.server.log.length;
     await interrupt(core);
-    const fetched = packBytes(site.s3, since);
+    const fetched = packBytes(site.server, since);
     expect(fetched).toBeGreaterThan(5_000_000);
     expect(await left(core)).toEqual(['hesocial.duckdb.restore-partial']);
     const plan = await core.restores.plan({ kind: 'eider', manifest });
@@ -66,8 +70,8 @@ describe('a restore that the store ended half-way', () => {
     expect((await readFile(core.database.path)).equals(original)).toBe(true);
     expect(await left(core)).toEqual([]);
     const whole = manifest.packs[0]?.length ?? 0;
-    expect(packBytes(site.s3, since)).toBeGreaterThanOrEqual(whole);
-    expect(packBytes(site.s3, since)).toBeLessThan(whole * 1.05);
+    expect(packBytes(site.server, since)).toBeGreaterThanOrEqual(whole);
+    expect(packBytes(site.server, since)).toBeLessThan(whole * 1.05);
     const { localBlocks, fetchedBytes } = outcome.restored ?? {};
     expect(plan).toMatchObject({ localBlocks, bytesToFetch: fetchedBytes });
     expect(localBlocks).toBeGreaterThan(10);
@@ -119,20 +123,20 @@ describe('a restore that the store ended half-way', () => {
 
   it('is kept by a start that is refused', async () => {
     await interrupt(core);
-    site.s3.faults.failAlways(503);
+    site.server.faults.failAlways(503);
     await expect(core.start.run()).rejects.toMatchObject({ code: 'START_REFUSED_STORE_UNREACHABLE' });
-    site.s3.faults.clear();
+    site.server.faults.clear();
     expect(await left(core)).toEqual(['hesocial.duckdb.restore-partial']);
   });
 
   it('is not what a proof reads, or a download, and both leave it alone', async () => {
     await interrupt(core);
     const before = (await stat(partialOf(core.database.path))).ino;
-    const since = site.s3.log.length;
+    const since = site.server.log.length;
     const found = { kind: 'eider', manifest } as const;
     await core.restores.tryOut(manifest);
     await core.restores.discard(await core.restores.prepare(found, { purpose: 'download' }));
-    expect(packBytes(site.s3, since)).toBeGreaterThanOrEqual(2 * (manifest.packs[0]?.length ?? 0));
+    expect(packBytes(site.server, since)).toBeGreaterThanOrEqual(2 * (manifest.packs[0]?.length ?? 0));
     expect((await stat(partialOf(core.database.path))).ino).toBe(before);
     expect(await left(core)).toEqual(['hesocial.duckdb.restore-partial']);
   });
@@ -167,14 +171,14 @@ describe('what a restore leaves behind', () => {
 
   it('after damage is nothing', async () => {
     const core = await machine();
-    site.s3.faults.flipBit(99, { key: PACKS }, Infinity);
+    site.server.faults.flipBit(99, { key: PACKS }, Infinity);
     await expect(core.start.run()).rejects.toMatchObject({ code: 'BACKUP_DAMAGED' });
     expect(await left(core)).toEqual([]);
   });
 
   it('before the first byte is nothing', async () => {
     const core = await machine();
-    site.s3.faults.failAlways(503, { key: /extents/ });
+    site.server.faults.failAlways(503, { key: /extents/ });
     await expect(core.start.run()).rejects.toMatchObject({ code: 'STORE_THROTTLED' });
     expect(await left(core)).toEqual([]);
   });
@@ -199,10 +203,10 @@ describe('working copies of other processes', () => {
 
   it('are left alone where it runs: its restore goes on', async () => {
     const core = await machine();
-    const other = site.core('other', QUICK, { store: openBucket(site.s3, { maxConcurrency: 1 }) });
+    const other = site.core('other', QUICK, { store: openBucket(site.server, { maxConcurrency: 1 }) });
     await mkdir(other.folder, { recursive: true });
     const target = join(core.folder, 'elsewhere.duckdb');
-    const gate = site.s3.faults.hold({ operation: 'GetObject', key: PACKS });
+    const gate = site.server.faults.hold({ operation: 'GetObject', key: PACKS });
     const found = { kind: 'eider', manifest } as const;
     const first = other.offline.toFile(found, target);
     await gate.reached;
@@ -244,9 +248,9 @@ describe('a restore into a file that was interrupted', () => {
     const core = await machine();
     const target = join(core.folder, 'elsewhere.duckdb');
     const found = { kind: 'eider', manifest } as const;
-    site.s3.faults.add({ kind: 'status', status: 503 }, { key: PACKS }, { nth: 3, times: Infinity });
+    site.server.faults.add({ kind: 'status', status: 503 }, { key: PACKS }, { nth: 3, times: Infinity });
     await expect(core.offline.toFile(found, target)).rejects.toMatchObject({ code: 'STORE_THROTTLED' });
-    site.s3.faults.clear();
+    site.server.faults.clear();
     expect(await left(core)).toEqual(['elsewhere.duckdb.restore-partial']);
     expect((await core.offline.toFile(found, target)).localBlocks).toBeGreaterThan(10);
     expect((await readFile(target)).equals(original)).toBe(true);

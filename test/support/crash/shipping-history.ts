@@ -2,13 +2,11 @@ import { join } from 'node:path';
 import { appendFile, mkdir, rm } from 'node:fs/promises';
 import type { BlockPool } from '../../../src/block-pool/block-pool.js';
 import { filesOf } from '../../../src/database/database-files.js';
-import { FilesystemObjectStore } from '../../../src/object-store/filesystem/filesystem-object-store.js';
 import { isEiderError } from '../../../src/errors/eider-error.js';
 import type { PointTarget } from '../../../src/repository/point-in-time.js';
-import { openBucket } from '../../integration/object-store/bucket.js';
 import { TestCore } from '../core.js';
-import { bucketOf, environmentIn, TestProcess } from '../processes.js';
-import type { Adapter } from '../site.js';
+import { environmentIn, TestProcess } from '../processes.js';
+import type { Adapter } from '../adapters.js';
 import type { Stage } from '../stage.js';
 import { LEDGER_SQL, type Ledger, readLedger } from './ledger.js';
 import { type AcknowledgedPoint, ShippingModel } from './shipping-model.js';
@@ -50,17 +48,13 @@ export class ShippingHistory {
   static async begin(parts: HistoryParts): Promise<ShippingHistory> {
     const folder = join(parts.stage.path, parts.name);
     await mkdir(folder);
-    const double = parts.adapter === 'bucket' ? await parts.stage.double() : undefined;
-    const store =
-      double === undefined
-        ? new FilesystemObjectStore({ folder: join(folder, 'repository'), prefix: 'backups/' })
-        : openBucket(double);
+    const { env: place, store } = await parts.stage.share(parts.adapter, folder);
     const env = environmentIn(folder, {
       SEED_DATABASE: 'false',
       R2_BACKUP_INTERVAL_MINUTES: '0',
       R2_WAL_SYNC_INTERVAL_MS: '200',
       VERIFY_INTERVAL_HOURS: '0',
-      ...(double === undefined ? {} : bucketOf(double)),
+      ...place,
     });
     const core = new TestCore(join(folder, 'other'), store, { R2_VALIDATE_DOWNLOADS: 'false' }, undefined, {
       pool: parts.pool,
