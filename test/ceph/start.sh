@@ -125,7 +125,7 @@ ceph-osd -c "$conf" -i 0 --mkfs --osd-uuid "$osd_uuid" --no-mon-config >"$dir/lo
 spawn osd ceph-osd -c "$conf" -i 0 -f
 until_true 600 "The OSD did not come up" osd_up
 
-radosgw-admin -c "$conf" -n client.rgw user create --uid=eider --display-name=Eider \
+radosgw-admin -c "$conf" -n client.rgw user create --uid=eider --display-name=Eider --max-buckets=0 \
   --access-key="$access_key" --secret-key="$secret_key" >"$dir/log/user.json" 2>"$dir/log/user.err"
 spawn rgw radosgw -c "$conf" -n client.rgw -f
 until_true 600 "The gateway did not come up" gateway_up

@@ -1,3 +1,4 @@
+import { afterAll } from '@jest/globals';
 import { join } from 'node:path';
 import { BlockPool } from '../../src/block-pool/block-pool.js';
 import { FilesystemObjectStore } from '../../src/object-store/filesystem/filesystem-object-store.js';
@@ -6,6 +7,7 @@ import type { Manifest } from '../../src/repository/manifest.js';
 import { configOf, openBucket, pacingOf } from '../integration/object-store/bucket.js';
 import { type Adapter, serverOf } from './adapters.js';
 import { type CoreParts, temporaryFolder, TestClock, TestCore } from './core.js';
+import type { Query } from './concurrent-writers.js';
 import { DatedBucket } from './dated-bucket.js';
 import { DatedFolder } from './dated-folder.js';
 import { S3Double } from './s3/s3-double.js';
@@ -13,10 +15,23 @@ import type { S3Server } from './s3/s3-server.js';
 
 export { type Adapter, ADAPTERS, BUCKET } from './adapters.js';
 
+export interface SiteOptions {
+  /** Objects are of the time that the site's clock shows, rather than of the server's. */
+  readonly dated?: boolean;
+  /**
+   * The suite compares what it restored itself: no process is started to open a restored file first, which costs more than
+   * most restores of a test. every-kind.spec.ts and many others leave it to that process.
+   */
+  readonly compares?: boolean;
+}
+
+/** Threads of all sites of a test file, one after the other: they cost more to start than most tests give them to do. */
+const pool = new BlockPool();
+afterAll(() => pool.close());
+
 /** One repository and the machines that work with it: each has a disk of its own and its own connection to the store. */
 export class Site {
   readonly clock = new TestClock();
-  readonly #pool = new BlockPool();
   readonly #cores: TestCore[] = [];
   /** When objects were written, for a server that dates them by its own clock. */
   readonly #written = new Map<string, Date>();
@@ -25,15 +40,14 @@ export class Site {
     readonly path: string,
     private readonly removeFolder: () => Promise<void>,
     private readonly behind: S3Server | undefined,
-    private readonly dated: boolean,
+    private readonly options: SiteOptions,
   ) {
-    if (dated && behind instanceof S3Double) behind.dates = this.clock;
+    if (options.dated === true && behind instanceof S3Double) behind.dates = this.clock;
   }
 
-  /** @param options.dated - objects are of the time that the site's clock shows, rather than of the machine's */
-  static async open(adapter: Adapter, { dated = false } = {}): Promise<Site> {
+  static async open(adapter: Adapter, options: SiteOptions = {}): Promise<Site> {
     const { path, remove } = await temporaryFolder();
-    return new Site(path, remove, await serverOf(adapter), dated);
+    return new Site(path, remove, await serverOf(adapter), options);
   }
 
   /** The server behind the bucket: the double, or the way to a real one. */
@@ -52,12 +66,12 @@ export class Site {
   store(prefix = 'backups/'): ObjectStore {
     const server = this.behind;
     if (server !== undefined) {
-      if (!this.dated || server instanceof S3Double) return openBucket(server, { prefix });
+      if (this.options.dated !== true || server instanceof S3Double) return openBucket(server, { prefix });
       const dates = { clock: this.clock, written: this.#written };
       return new DatedBucket(configOf(server, { prefix }), pacingOf(server), dates);
     }
     const config = { folder: join(this.path, 'repository'), prefix };
-    return this.dated ? new DatedFolder(config, this.clock) : new FilesystemObjectStore(config);
+    return this.options.dated === true ? new DatedFolder(config, this.clock) : new FilesystemObjectStore(config);
   }
 
   /** The core on a machine: started again on the same disk where the name was used before. */
@@ -66,9 +80,11 @@ export class Site {
     env: Record<string, string> = {},
     parts: Omit<CoreParts, 'pool'> & { readonly store?: ObjectStore; readonly clock?: TestClock } = {},
   ): TestCore {
-    const core = new TestCore(join(this.path, machine), parts.store ?? this.store(), env, parts.clock ?? this.clock, {
+    const variables = this.options.compares === true ? { R2_VALIDATE_DOWNLOADS: 'false', ...env } : env;
+    const store = parts.store ?? this.store();
+    const core = new TestCore(join(this.path, machine), store, variables, parts.clock ?? this.clock, {
       ...parts,
-      pool: this.#pool,
+      pool,
     });
     this.#cores.push(core);
     return core;
@@ -105,7 +121,6 @@ export class Site {
 
   async remove(): Promise<void> {
     for (const core of this.#cores) await core.close().catch(() => {});
-    await this.#pool.close();
     await this.behind?.stop();
     await this.removeFolder();
   }
@@ -123,15 +138,20 @@ export async function backUp(
 
 /** What a database holds: each table's rows and the sum of their hashes. */
 export async function contentOf(core: TestCore): Promise<string[]> {
-  return core.database.read(async (session) => {
-    const tables = await session.all<{ name: string }>('SELECT table_name AS name FROM duckdb_tables() ORDER BY 1');
-    const content: string[] = [];
-    for (const { name } of tables) {
-      const row = await session.first(
-        `SELECT count(*)::VARCHAR || ':' || coalesce(sum(hash(t)), 0)::VARCHAR AS v FROM "${name}" AS t`,
-      );
-      content.push(`${name} ${String(row?.['v'])}`);
-    }
-    return content;
-  });
+  return core.database.read((session) => contentBy((sql) => session.all(sql)));
+}
+
+/** What the database behind a query holds, in the words of `contentOf`. */
+export async function contentBy(query: Query): Promise<string[]> {
+  const tables = await query<{ name: string }>(
+    'SELECT table_name AS name FROM duckdb_tables() WHERE database_name = current_database() ORDER BY 1',
+  );
+  const content: string[] = [];
+  for (const { name } of tables) {
+    const [row] = await query<{ v: string }>(
+      `SELECT count(*)::VARCHAR || ':' || coalesce(sum(hash(t)), 0)::VARCHAR AS v FROM "${name}" AS t`,
+    );
+    content.push(`${name} ${row?.v}`);
+  }
+  return content;
 }

@@ -16,7 +16,7 @@ let site: Site;
 let core: TestCore;
 
 async function begin(adapter: Adapter, env: Record<string, string> = {}): Promise<void> {
-  site = await Site.open(adapter);
+  site = await Site.open(adapter, { compares: true });
   core = site.core('first', env);
   await core.boot();
   await core.write(

@@ -94,8 +94,8 @@ async function restored(manifest: Manifest, name: string): Promise<TestCore> {
 
 describe.each(ADAPTERS)('a backup in a %s under four writers', (adapter) => {
   beforeEach(async () => {
-    site = await Site.open(adapter);
-    core = site.core('first', { R2_COMPRESS_UPLOADS: adapter === 'bucket' ? 'true' : 'false' });
+    site = await Site.open(adapter, { compares: true });
+    core = site.core('first', { R2_COMPRESS_UPLOADS: adapter === 'folder' ? 'false' : 'true' });
     await core.boot();
     await core.write(
       'CREATE TABLE commits (writer INTEGER, n INTEGER)',
@@ -154,7 +154,7 @@ describe('a CHECKPOINT by a user while a backup copies', () => {
     second.open();
     const manifest = await taking;
     const keys = (await site.keys()).filter((key) => key.endsWith('.duckdb.zst'));
-    expect(keys).toEqual([`backups/${manifest.name}.duckdb.zst`]);
+    expect(keys).toEqual([`${manifest.name}.duckdb.zst`]);
     expect((await core.repository.list()).pending.size).toBe(0);
     const copy = await restored(manifest, 'copy');
     expect(await copy.number('SELECT count(*) FROM guests')).toBe(1001);

@@ -11,7 +11,7 @@ let core: TestCore;
 let guests = 100;
 
 beforeEach(async () => {
-  site = await Site.open('folder');
+  site = await Site.open('folder', { compares: true });
 });
 afterEach(async () => site.remove());
 

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { join } from 'node:path';
-import { checkDatabase } from '../../../src/database/database-check.js';
 import type { Position } from '../../../src/repository/position.js';
 import type { TestCore } from '../../support/core.js';
-import { ADAPTERS, contentOf, Site } from '../../support/site.js';
+import { withRestored } from '../../support/restored-points.js';
+import { ADAPTERS, contentBy, contentOf, Site } from '../../support/site.js';
 
 const STATEMENTS = [
   'INSERT INTO t (a, b) SELECT range, range::VARCHAR FROM range(10)',
@@ -24,18 +23,10 @@ describe.each(ADAPTERS)('every commit in a %s', (adapter) => {
 
   beforeEach(async () => {
     site = await Site.open(adapter);
-    core = site.core('first', { R2_WAL_SYNC_INTERVAL_MS: '3000' });
+    core = site.core('first', { R2_WAL_SYNC_INTERVAL_MS: '3000', R2_VALIDATE_DOWNLOADS: 'false' });
     await core.boot();
   });
   afterEach(async () => site.remove());
-
-  async function restored(position: Position): Promise<string[]> {
-    const found = await core.restores.find({ position });
-    const path = join(site.path, `point-${position.iteration}-${position.offset}.duckdb`);
-    await core.offline.toFile(found, path);
-    const { tables } = await checkDatabase({ path, catalog: 'hesocial' }, undefined);
-    return tables.map(({ name, rows, hash }) => `${name} ${rows}:${hash}`);
-  }
 
   it('can be restored exactly, over several checkpoints', async () => {
     await core.write('CREATE TABLE t (a BIGINT, b VARCHAR)', 'CREATE TABLE big (a BIGINT, b VARCHAR)');
@@ -52,7 +43,9 @@ describe.each(ADAPTERS)('every commit in a %s', (adapter) => {
       if (index % 5 === 4) await core.backups.create({ trigger: 'checkpoint' });
     }
     await core.replication.ship();
-    for (const { position, content } of states) expect(await restored(position)).toEqual(content);
+    for (const { position, content } of states) {
+      expect(await withRestored(core, { position }, contentBy)).toEqual(content);
+    }
     const other = site.core('other');
     await other.boot();
     expect(await contentOf(other)).toEqual(states.at(-1)?.content);

@@ -17,7 +17,7 @@ let site: Site;
 let core: TestCore;
 
 beforeEach(async () => {
-  site = await Site.open(BUCKET);
+  site = await Site.open(BUCKET, { compares: true });
   core = site.core('first', QUICK);
   await core.boot();
   await core.write('CREATE TABLE t (a BIGINT, b UBIGINT)', 'CREATE TABLE log (n INTEGER)');

@@ -23,7 +23,7 @@ async function shipped(core: TestCore, id: number): Promise<Date> {
 
 describe.each(ADAPTERS)('retention of the log in a %s', (adapter) => {
   it('removes records that no moment of the window needs, and what is left restores', async () => {
-    site = await Site.open(adapter);
+    site = await Site.open(adapter, { compares: true });
     const core = await site.populated('first', 3, { R2_WAL_SYNC_INTERVAL_MS: '3000', PITR_WINDOW_HOURS: '1' });
     await core.replication.connect();
     await backUp(core);
@@ -51,7 +51,7 @@ describe.each(ADAPTERS)('retention of the log in a %s', (adapter) => {
   });
 
   it('keeps every moment of the window, were the backups that it rests on too old', async () => {
-    site = await Site.open(adapter);
+    site = await Site.open(adapter, { compares: true });
     const core = await site.populated('first', 3, {
       R2_WAL_SYNC_INTERVAL_MS: '3000',
       R2_BACKUP_RETENTION_DAYS: '1',

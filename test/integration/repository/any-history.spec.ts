@@ -11,7 +11,7 @@ import { ADAPTERS, contentOf, Site } from '../../support/site.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const STEPS = process.env['CI'] === 'true' ? 80 : 20;
+const STEPS = Number(process.env['HISTORY_STEPS'] ?? (process.env['CI'] === 'true' ? 80 : 20));
 const TIMEOUT_MS = 240_000;
 /** How a history begins; a step changes it. All of these keys read at any time. */
 const RINGS = [
@@ -268,7 +268,7 @@ describe.each(ADAPTERS)('any history in a %s', (adapter) => {
   it(
     `of ${STEPS} changes, backups, restores, removals and lost disks: every listed backup restores to what it held`,
     async () => {
-      site = await Site.open(adapter, { dated: true });
+      site = await Site.open(adapter, { dated: true, compares: true });
       const seed = Number(process.env['HISTORY_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
       const pick = numbers(seed);
       const history = new History(pick);

@@ -26,7 +26,7 @@ async function harm(key: string, change: (bytes: Buffer) => Buffer): Promise<voi
 }
 
 async function begin(adapter: Adapter): Promise<void> {
-  site = await Site.open(adapter);
+  site = await Site.open(adapter, { compares: true });
   core = await site.populated('first', 5_000);
   older = await backUp(core);
   await core.write('CREATE TABLE log AS SELECT md5(range::VARCHAR) AS text FROM range(20000)');

@@ -29,7 +29,7 @@ async function stop(core: TestCore, saved = false): Promise<void> {
 
 describe.each(ADAPTERS)('a start with a repository in a %s', (adapter) => {
   beforeEach(async () => {
-    site = await Site.open(adapter);
+    site = await Site.open(adapter, { compares: true });
   });
   afterEach(async () => site.remove());
 

@@ -30,7 +30,7 @@ const workingCopies = async (of: TestCore): Promise<string[]> =>
 
 describe('a restore whose store fails in the middle', () => {
   beforeEach(async () => {
-    site = await Site.open('bucket');
+    site = await Site.open('bucket', { compares: true });
     core = await site.populated('first', 10, QUICK);
     await core.database.checkpoint({ timeoutMs: 1_000 });
     await core.write('INSERT INTO guests VALUES (-1)');

@@ -8,7 +8,7 @@ let second: TestCore;
 
 describe.each(ADAPTERS)('two processes that write to one repository in a %s', (adapter) => {
   beforeEach(async () => {
-    site = await Site.open(adapter);
+    site = await Site.open(adapter, { compares: true });
     first = await site.populated();
     await backUp(first);
     second = site.core('second', { R2_VALIDATE_DOWNLOADS: 'false' });
