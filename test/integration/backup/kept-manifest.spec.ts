@@ -15,7 +15,7 @@ let newest: Manifest;
 /** What was beside the database after the first backup. */
 let older: Buffer;
 
-async function begin(adapter: 'folder' | 'bucket'): Promise<void> {
+async function begin(adapter: (typeof ADAPTERS)[number]): Promise<void> {
   site = await Site.open(adapter);
   core = await site.populated('first', 50_000);
   first = await backUp(core);
