@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { freeNativeGarbage } from '../../../src/block-pool/native-garbage.js';
 import { FRAME_HEAD, parseWalHeader, WAL_HEADER_MOST } from '../../../src/duckdb-format/wal.js';
 import { reading } from '../../../src/database/inspect.js';
 import type { TestCore } from '../../support/core.js';
@@ -36,9 +37,12 @@ function largestFrame(): number {
   return largest;
 }
 
-/** Most memory outside of the heap while something is done, beyond what it was before, bytes. */
+/** Most memory outside of the heap that is in use while something is done, beyond what it was before, bytes. */
 async function memoryOf(work: () => Promise<unknown>): Promise<number> {
-  const used = (): number => process.memoryUsage().external;
+  const used = (): number => {
+    freeNativeGarbage();
+    return process.memoryUsage().external;
+  };
   const before = used();
   let most = before;
   const timer = setInterval(() => (most = Math.max(most, used())), 2);
