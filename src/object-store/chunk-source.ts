@@ -1,3 +1,5 @@
+import { abortable } from '../runtime/abortable.js';
+
 /**
  * Pulls the chunks of an upload one at a time. Unlike `for await`, it gives up at once when the upload is aborted or has
  * failed, even while the source is stuck; and it knows the source's own errors from those of the store.
@@ -5,7 +7,6 @@
 export class ChunkSource {
   #thrown: { readonly error: unknown } | undefined;
   readonly #iterator: AsyncIterator<Buffer>;
-  readonly #stopped: Promise<never>;
 
   /** @param signal - ends `next` with the signal's reason */
   constructor(
@@ -13,16 +14,13 @@ export class ChunkSource {
     private readonly signal: AbortSignal,
   ) {
     this.#iterator = chunks[Symbol.asyncIterator]();
-    this.#stopped = new Promise((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-    });
-    this.#stopped.catch(() => undefined);
   }
 
   /** The next chunk, or undefined at the end. */
   async next(): Promise<Buffer | undefined> {
     this.signal.throwIfAborted();
-    const result = await Promise.race([this.#pull(), this.#stopped]);
+    // Not a race against one promise for the whole upload: that would keep every chunk in memory until its end.
+    const result = await abortable(this.#pull(), this.signal);
     return result.done === true ? undefined : result.value;
   }
 
