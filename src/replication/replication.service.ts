@@ -1,24 +1,23 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { hostname } from 'node:os';
 import { BackupService } from '../backup/backup.service.js';
 import { BaseBackup } from '../backup/base-backup.js';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { replicationConfig, type ReplicationConfig } from '../config/replication.config.js';
 import { DatabaseService } from '../database/database.service.js';
+import type { FilePosition } from '../duckdb-format/file-position.js';
 import { EiderError, isEiderError, messageOf } from '../errors/eider-error.js';
 import { Lineage } from '../lineage/lineage.js';
 import type { LogHead } from '../repository/log-record.js';
 import type { Manifest } from '../repository/manifest.js';
-import type { Position } from '../repository/position.js';
 import { Repository } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
+import { BaseRemarks } from './base-remarks.js';
 import { DurableCommits } from './durable-commits.js';
 import { IterationShipper } from './iteration-shipper.js';
-import { LogWriter } from './log-writer.js';
+import { LogTurn, type TurnParts } from './log-turn.js';
 import type { ReplicationState, ReplicationStatus } from './replication-status.js';
-import { findResumePoint } from './resume-point.js';
 import { ShippedPosition } from './shipped-position.js';
 
 /** How long writes wait for what is shipped before a checkpoint, ms: it is put off where the store does not answer. */
@@ -34,15 +33,12 @@ export class ReplicationService {
   readonly shipped = new ShippedPosition();
   readonly #durable: DurableCommits;
   #state: ReplicationState;
-  #writer: LogWriter | undefined;
+  #turn: LogTurn | undefined;
   #shipper: IterationShipper | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #remarks = new BaseRemarks();
+  #underWay: Promise<unknown> = Promise.resolve();
   #records = 0;
   #lastError: ReplicationStatus['lastError'] = null;
-  /** Why commits before the next base may be in no record. */
-  #gap: string | null = null;
-  /** Commits behind this were taken back by DuckDB, and records may hold them: the next base tells so. */
-  #takenBack: Position | null = null;
   /** Ends what is under way when the database is closed. */
   #life = new AbortController();
 
@@ -90,7 +86,7 @@ export class ReplicationService {
   get due(): { readonly bytes: number; readonly since: number } | undefined {
     if (this.#state !== 'shipping') return undefined;
     const { bytes, since } = this.#shipper?.waiting ?? { bytes: 0, since: undefined };
-    if (since === undefined && this.#writer?.isInDoubt !== true) return undefined;
+    if (since === undefined && this.#turn?.isInDoubt !== true) return undefined;
     return { bytes, since: since ?? 0 };
   }
 
@@ -107,29 +103,16 @@ export class ReplicationService {
       const { signal } = this.#life;
       await abortable(this.backups.mayShip(), signal);
       const { files } = this.database;
-      const listing = await abortable(this.repository.list(), signal);
-      const newest = await abortable(this.repository.newest(listing.backups), signal);
-      const last = await this.repository.log.last(Math.max(this.lineage.state.log, newest?.log ?? 0), { signal });
-      const resume = await abortable(findResumePoint(files, this.lineage.state, this.repository, last), signal);
-      if (resume.kind === 'diverged') {
-        this.#logger.warn(`a new lineage begins: ${resume.why}`);
-        await this.lineage.renew();
-      }
-      const author = (): Pick<LogHead, 'writer' | 'epoch' | 'lineage'> => this.lineage.state;
-      this.#writer = new LogWriter(this.repository.log, author, () => this.clock.now(), last);
-      await this.#append({
-        kind: 'open',
-        parent: this.lineage.state.lineageParent,
-        position: this.lineage.at(files.position()),
-        host: hostname(),
-      });
-      await this.lineage.took(this.#writer.last);
+      const { turn, resume } = await LogTurn.take(this.#turnParts(files), signal);
+      this.#turn = turn;
       this.#follow(files.header().iteration, resume.kind === 'continue' ? resume.from : 0);
       if (resume.kind === 'continue') this.#rest(resume.base, resume.from);
       else {
         this.#state = 'awaiting-base';
-        if (resume.kind === 'diverged') this.#gap = resume.why;
-        else if (resume.isKnown) this.#gap = 'commits were made while none were shipped';
+        if (resume.kind === 'diverged') {
+          this.#logger.warn(`a new lineage has begun: ${resume.why}`);
+          this.#remarks.noteGap(resume.why);
+        } else if (resume.isKnown) this.#remarks.noteGap('commits were made while none were shipped');
       }
       this.#shipper?.look(this.clock.now().getTime());
     });
@@ -161,18 +144,22 @@ export class ReplicationService {
         this.look();
         await this.#ship(signal);
         const position = this.shipped.current;
-        if (position !== undefined) await this.#append({ kind: 'close', position: this.lineage.at(position) }, signal);
+        if (position !== undefined) await this.#close(position, signal);
       }
       this.abandon();
     });
+  }
+
+  async #close(position: FilePosition, signal: AbortSignal | undefined): Promise<void> {
+    await this.#turn?.append({ kind: 'close', position: this.lineage.at(position) }, this.#while(signal));
   }
 
   /** Lets go of the open database without a word to the log: it is about to be closed or replaced. */
   abandon(): void {
     this.#shipper?.close();
     this.#shipper = undefined;
-    this.#writer = undefined;
-    this.#takenBack = null;
+    this.#turn = undefined;
+    this.#remarks.forgetTakenBack();
     this.shipped.fail(new EiderError('DATABASE_CLOSED', 'The database is being closed.'));
     if (this.#state !== 'off') this.#state = 'stopped';
   }
@@ -180,7 +167,7 @@ export class ReplicationService {
   /** Ends what is under way and waits for it: a descriptor that is closed can at once be that of another file. */
   async #closing(): Promise<void> {
     this.#life.abort(new EiderError('DATABASE_CLOSED', 'The database is being closed.'));
-    await this.#turn;
+    await this.#underWay;
     this.abandon();
   }
 
@@ -205,18 +192,15 @@ export class ReplicationService {
   }
 
   async #ship(signal?: AbortSignal): Promise<void> {
-    const [shipper, writer] = [this.#shipper, this.#writer];
-    if (this.#state !== 'shipping' || shipper === undefined || writer === undefined) return;
+    const [shipper, turn] = [this.#shipper, this.#turn];
+    if (this.#state !== 'shipping' || shipper === undefined || turn === undefined) return;
     const life = this.#while(signal);
     try {
-      await this.#guarded(async () => {
-        if (writer.isInDoubt) this.#note(await writer.settle({ signal: life }));
-        // One record has its bounds. While it is on its way another iteration may begin.
-        for (let head: LogHead | undefined; shipper === this.#shipper; this.#note(head)) {
-          head = await shipper.ship(writer, life);
-          if (head === undefined) break;
-        }
-      });
+      // One record has its bounds. While it is on its way another iteration may begin.
+      for (let head: LogHead | undefined; shipper === this.#shipper;) {
+        head = await turn.write((writer) => shipper.ship(writer, life), life);
+        if (head === undefined) break;
+      }
       this.#lastError = null;
     } catch (error) {
       this.noteFailure(error);
@@ -226,30 +210,29 @@ export class ReplicationService {
   }
 
   /** A record is in the store. */
-  #note(head: LogHead | undefined): void {
-    if (head === undefined) return;
+  #note(head: LogHead): void {
     this.#records++;
     this.lineage.noteLog(head.number);
     if (head.kind !== 'wal' || this.#shipper?.note(head) !== true) return;
     this.shipped.advance({ iteration: head.iteration, offset: head.to });
   }
 
-  /** Appends a record that is no commit. */
-  async #append(entry: Parameters<LogWriter['append']>[1], signal?: AbortSignal): Promise<void> {
-    const writer = this.#writer;
-    if (writer === undefined) return;
-    const options = { signal: this.#while(signal) };
-    await this.#guarded(async () => {
-      if (writer.isInDoubt) this.#note(await writer.settle(options));
-      this.#note(await writer.append(writer.slot(), entry, undefined, options));
-    });
+  #turnParts(files: TurnParts['files']): TurnParts {
+    return {
+      repository: this.repository,
+      lineage: this.lineage,
+      files,
+      now: () => this.clock.now(),
+      noted: (head) => this.#note(head),
+      fenced: (error) => this.#fence(error),
+    };
   }
 
   /** Looks whether another process has taken its turn: its records come behind the last one of this. */
   async #requireTurn(): Promise<void> {
-    const writer = this.#writer;
-    if (writer === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return;
-    await this.#exclusively(() => this.#guarded(() => writer.requireTurn()));
+    const turn = this.#turn;
+    if (turn === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return;
+    await this.#exclusively(() => turn.require());
   }
 
   /** Ended by the database being closed, too. */
@@ -274,10 +257,9 @@ export class ReplicationService {
   }
 
   async #appendBackup({ name, position }: Manifest): Promise<void> {
-    const [gap, takenBack] = [this.#gap, this.#takenBack];
-    await this.#append({ kind: 'backup', backup: name, position, gap, takenBack });
-    this.#gap = null;
-    this.#takenBack = null;
+    const { gap, takenBack } = this.#remarks;
+    await this.#turn?.append({ kind: 'backup', backup: name, position, gap, takenBack }, this.#life.signal);
+    this.#remarks.clear();
   }
 
   /** Ships commits of this iteration from now on. */
@@ -325,7 +307,7 @@ export class ReplicationService {
     const { iteration } = this.database.files.header();
     if (iteration === shipper.iteration) return;
     const wasLost = !this.#isShipped() || (this.#state === 'awaiting-base' && shipper.position > 0);
-    if (wasLost) this.#gap ??= 'a checkpoint came before everything was shipped';
+    if (wasLost) this.#remarks.noteGap('a checkpoint came before everything was shipped');
     this.#follow(iteration, 0);
     if (this.#state === 'shipping') this.#state = 'awaiting-base';
   }
@@ -333,7 +315,7 @@ export class ReplicationService {
   /** The log is shipped from its beginning again, resting on a new base: nothing is missing then. */
   #takeBack(shipper: IterationShipper): void {
     this.#logger.warn('a commit was taken back by DuckDB after it was seen: a new base is taken');
-    this.#takenBack ??= this.lineage.at({ iteration: shipper.iteration, offset: shipper.commitBefore });
+    this.#remarks.noteTakenBack(this.lineage.at({ iteration: shipper.iteration, offset: shipper.commitBefore }));
     // The next commits stand where it stood: none of them is in the store yet.
     this.shipped.reset();
     this.#beginAgain();
@@ -342,7 +324,7 @@ export class ReplicationService {
   /** Whether a commit is there is not known before a checkpoint: it is in the base that follows, or nowhere. */
   #notSynced(error: EiderError): void {
     this.#logger.error(error.message);
-    this.#gap ??= 'the disk did not take the log';
+    this.#remarks.noteGap('the disk did not take the log');
     this.#beginAgain();
   }
 
@@ -352,7 +334,7 @@ export class ReplicationService {
     if (!wasSeen || shipper.waiting.bytes > 0) {
       const why = 'the log was folded by a checkpoint that Eider did not make';
       this.#logger.warn(`${why}: a new base is taken`);
-      this.#gap ??= why;
+      this.#remarks.noteGap(why);
     }
     this.#beginAgain();
   }
@@ -372,21 +354,12 @@ export class ReplicationService {
   }
 
   async #exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => {});
+    const result = this.#underWay.then(work);
+    this.#underWay = result.catch(() => {});
     return result;
   }
 
-  /** Where another writer is found, nothing is written any more. */
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      if (isEiderError(error, 'REPLICATION_FENCED')) await this.#fence(error);
-      throw error;
-    }
-  }
-
+  /** Another writer was found: nothing is written any more. */
   async #fence(error: EiderError): Promise<void> {
     this.#state = 'fenced';
     this.#logger.error(error.message);
