@@ -8,10 +8,14 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
+import { BackupService } from '../dist/backup/backup.service.js';
 import { BlockPool } from '../dist/block-pool/block-pool.js';
 import { OfflineDatabase } from '../dist/cli/offline-database.js';
 import { CoreModule } from '../dist/core.module.js';
+import { DatabaseService } from '../dist/database/database.service.js';
+import { Lineage } from '../dist/lineage/lineage.js';
 import { OBJECT_STORE } from '../dist/object-store/object-store.js';
+import { RestoreAtStart } from '../dist/restore/restore-at-start.js';
 import { percentile } from './units.mjs';
 import { peakOf, residentOf } from './process-figures.mjs';
 
@@ -68,7 +72,12 @@ async function runOther(command) {
 
 const context = await NestFactory.createApplicationContext(CoreModule, { logger: ['error'] });
 const loaded = residentOf(process.pid);
-const offline = new OfflineDatabase(context);
+const offline = new OfflineDatabase({
+  database: context.get(DatabaseService),
+  lineage: context.get(Lineage),
+  backups: context.get(BackupService),
+  start: context.get(RestoreAtStart),
+});
 const measured = await offline.use(async () => {
   const { database, backups } = offline;
   await database.write((session) => session.run('DELETE FROM commits'));

@@ -25,11 +25,6 @@ export class BaseRemarks {
     this.#takenBack ??= position;
   }
 
-  /** The database is about to be another one. */
-  forgetTakenBack(): void {
-    this.#takenBack = null;
-  }
-
   /** They were told. */
   clear(): void {
     this.#gap = null;

@@ -1,14 +1,17 @@
 import type { FilePosition } from '../duckdb-format/file-position.js';
 
+/** What following the log of the open database is doing. */
+export type FollowingState =
+  /** A backup has to be taken first: commits since the last checkpoint rest on it. */
+  'awaiting-base' | 'shipping';
+
 /** What shipping is doing. */
 export type ReplicationState =
+  | FollowingState
   /** R2_WAL_SYNC_INTERVAL_MS is 0, or backups are turned off. */
   | 'off'
   /** The log was not reached since the start. */
   | 'disconnected'
-  /** A backup has to be taken first: commits since the last checkpoint rest on it. */
-  | 'awaiting-base'
-  | 'shipping'
   /** Another process has taken over. */
   | 'fenced'
   | 'stopped';

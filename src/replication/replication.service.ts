@@ -1,6 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { BackupService } from '../backup/backup.service.js';
-import { BaseBackup } from '../backup/base-backup.js';
 import { BlockPool } from '../block-pool/block-pool.js';
 import { backupConfig, type BackupConfig } from '../config/backup.config.js';
 import { replicationConfig, type ReplicationConfig } from '../config/replication.config.js';
@@ -13,11 +12,11 @@ import type { Manifest } from '../repository/manifest.js';
 import { Repository } from '../repository/repository.js';
 import { abortable } from '../runtime/abortable.js';
 import { Clock } from '../runtime/clock.js';
-import { BaseRemarks } from './base-remarks.js';
+import type { BaseRemarks } from './base-remarks.js';
 import { DurableCommits } from './durable-commits.js';
-import { IterationShipper } from './iteration-shipper.js';
+import { type FollowerParts, LogFollower } from './log-follower.js';
 import { LogTurn, type TurnParts } from './log-turn.js';
-import type { ReplicationState, ReplicationStatus } from './replication-status.js';
+import type { FollowingState, ReplicationState, ReplicationStatus } from './replication-status.js';
 import { ShippedPosition } from './shipped-position.js';
 
 /** How long writes wait for what is shipped before a checkpoint, ms: it is put off where the store does not answer. */
@@ -32,10 +31,10 @@ export class ReplicationService {
   readonly #logger = new Logger('Replication');
   readonly shipped = new ShippedPosition();
   readonly #durable: DurableCommits;
-  #state: ReplicationState;
+  /** `following` is told by the follower. */
+  #phase: Exclude<ReplicationState, FollowingState> | 'following';
   #turn: LogTurn | undefined;
-  #shipper: IterationShipper | undefined;
-  readonly #remarks = new BaseRemarks();
+  #follower: LogFollower | undefined;
   #underWay: Promise<unknown> = Promise.resolve();
   #records = 0;
   #lastError: ReplicationStatus['lastError'] = null;
@@ -52,28 +51,28 @@ export class ReplicationService {
     private readonly pool: BlockPool,
     private readonly clock: Clock,
   ) {
-    this.#state = backupRules.enabled && config.syncIntervalMs > 0 ? 'disconnected' : 'off';
+    this.#phase = backupRules.enabled && config.syncIntervalMs > 0 ? 'disconnected' : 'off';
     this.#durable = new DurableCommits(this.shipped, config.durableTimeoutMs, () => this.#lastError?.message);
     backups.requireBeforeCommit(() => this.#requireTurn());
     backups.onCommitted((manifest) => this.#baseTaken(manifest));
     database.observe({
-      ships: this.#state !== 'off',
+      ships: this.#phase !== 'off',
       reached: (position, signal) => this.#durable.reached(position, signal),
       opened: () => this.#opened(),
       closing: () => this.#closing(),
       prepareFold: (when) => this.#prepareFold(when),
-      folded: () => this.#folded(),
+      folded: () => this.#follower?.folded(),
     });
   }
 
   get state(): ReplicationState {
-    return this.#state;
+    return this.#phase === 'following' ? (this.#follower?.state ?? 'stopped') : this.#phase;
   }
 
   get status(): ReplicationStatus {
-    const { bytes, since } = this.#shipper?.waiting ?? { bytes: 0, since: undefined };
+    const { bytes, since } = this.#follower?.waiting ?? { bytes: 0, since: undefined };
     return {
-      state: this.#state,
+      state: this.state,
       shipped: this.shipped.current ?? null,
       waitingBytes: bytes,
       waitingSince: since === undefined ? null : new Date(since).toISOString(),
@@ -84,8 +83,8 @@ export class ReplicationService {
 
   /** Bytes that wait to be shipped, and since when in ms since 1970; undefined where nothing waits or nothing can be shipped. */
   get due(): { readonly bytes: number; readonly since: number } | undefined {
-    if (this.#state !== 'shipping') return undefined;
-    const { bytes, since } = this.#shipper?.waiting ?? { bytes: 0, since: undefined };
+    if (this.state !== 'shipping') return undefined;
+    const { bytes, since } = this.#follower?.waiting ?? { bytes: 0, since: undefined };
     if (since === undefined && this.#turn?.isInDoubt !== true) return undefined;
     return { bytes, since: since ?? 0 };
   }
@@ -97,35 +96,22 @@ export class ReplicationService {
    * @throws EiderError STORE_*, LOG_RECORD_CORRUPT: the log is not reached, and `connect` is to be called again
    */
   async connect(): Promise<void> {
-    if (this.#state !== 'disconnected' || !this.lineage.isKnown || this.lineage.state.fork) return;
+    if (this.#phase !== 'disconnected' || !this.lineage.isKnown || this.lineage.state.fork) return;
     await this.#exclusively(async () => {
-      if (this.#state !== 'disconnected') return;
+      if (this.#phase !== 'disconnected') return;
       const { signal } = this.#life;
       await abortable(this.backups.mayShip(), signal);
-      const { files } = this.database;
-      const { turn, resume } = await LogTurn.take(this.#turnParts(files), signal);
+      const { turn, resume } = await LogTurn.take(this.#turnParts(), signal);
       this.#turn = turn;
-      this.#follow(files.header().iteration, resume.kind === 'continue' ? resume.from : 0);
-      if (resume.kind === 'continue') this.#rest(resume.base, resume.from);
-      else {
-        this.#state = 'awaiting-base';
-        if (resume.kind === 'diverged') {
-          this.#logger.warn(`a new lineage has begun: ${resume.why}`);
-          this.#remarks.noteGap(resume.why);
-        } else if (resume.isKnown) this.#remarks.noteGap('commits were made while none were shipped');
-      }
-      this.#shipper?.look(this.clock.now().getTime());
+      this.#follower = new LogFollower(this.#followerParts(), resume);
+      this.#phase = 'following';
+      this.look();
     });
   }
 
   /** Looks for new commits: notes when each was first seen. Whether there was something new. */
   look(): boolean {
-    const shipper = this.#shipper;
-    if (shipper === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return false;
-    const finding = shipper.look(this.clock.now().getTime());
-    if (finding === 'taken-back') this.#takeBack(shipper);
-    if (finding === 'replaced') this.#replaced(shipper);
-    return finding !== 'idle';
+    return this.#phase === 'following' && this.#follower?.look(this.clock.now().getTime()) === true;
   }
 
   /**
@@ -140,7 +126,7 @@ export class ReplicationService {
   /** Ships what is left and closes the turn. Idempotent. */
   async stop(signal?: AbortSignal): Promise<void> {
     await this.#exclusively(async () => {
-      if (this.#state === 'shipping') {
+      if (this.state === 'shipping') {
         this.look();
         await this.#ship(signal);
         const position = this.shipped.current;
@@ -156,12 +142,11 @@ export class ReplicationService {
 
   /** Lets go of the open database without a word to the log: it is about to be closed or replaced. */
   abandon(): void {
-    this.#shipper?.close();
-    this.#shipper = undefined;
+    this.#follower?.close();
+    this.#follower = undefined;
     this.#turn = undefined;
-    this.#remarks.forgetTakenBack();
     this.shipped.fail(new EiderError('DATABASE_CLOSED', 'The database is being closed.'));
-    if (this.#state !== 'off') this.#state = 'stopped';
+    if (this.#phase !== 'off') this.#phase = 'stopped';
   }
 
   /** Ends what is under way and waits for it: a descriptor that is closed can at once be that of another file. */
@@ -188,23 +173,17 @@ export class ReplicationService {
     this.#life = new AbortController();
     // Whoever opens another database here has taken note of what is in the store.
     this.database.resumeWrites(FENCED);
-    if (this.#state !== 'off') this.#state = 'disconnected';
+    if (this.#phase !== 'off') this.#phase = 'disconnected';
   }
 
   async #ship(signal?: AbortSignal): Promise<void> {
-    const [shipper, turn] = [this.#shipper, this.#turn];
-    if (this.#state !== 'shipping' || shipper === undefined || turn === undefined) return;
-    const life = this.#while(signal);
+    const [follower, turn] = [this.#follower, this.#turn];
+    if (this.state !== 'shipping' || follower === undefined || turn === undefined) return;
     try {
-      // One record has its bounds. While it is on its way another iteration may begin.
-      for (let head: LogHead | undefined; shipper === this.#shipper;) {
-        head = await turn.write((writer) => shipper.ship(writer, life), life);
-        if (head === undefined) break;
-      }
+      await follower.ship(turn, this.#while(signal));
       this.#lastError = null;
     } catch (error) {
       this.noteFailure(error);
-      if (isEiderError(error, 'DATABASE_NOT_SYNCED') && shipper === this.#shipper) this.#notSynced(error);
       throw error;
     }
   }
@@ -213,15 +192,25 @@ export class ReplicationService {
   #note(head: LogHead): void {
     this.#records++;
     this.lineage.noteLog(head.number);
-    if (head.kind !== 'wal' || this.#shipper?.note(head) !== true) return;
-    this.shipped.advance({ iteration: head.iteration, offset: head.to });
+    this.#follower?.note(head);
   }
 
-  #turnParts(files: TurnParts['files']): TurnParts {
+  #followerParts(): FollowerParts {
+    const { database, repository, lineage, shipped, pool } = this;
+    return {
+      database,
+      repository,
+      lineage,
+      shipped,
+      shipping: { pool, compression: this.backupRules.compress ? 'zstd' : 'none' },
+    };
+  }
+
+  #turnParts(): TurnParts {
     return {
       repository: this.repository,
       lineage: this.lineage,
-      files,
+      files: this.database.files,
       now: () => this.clock.now(),
       noted: (head) => this.#note(head),
       fenced: (error) => this.#fence(error),
@@ -231,7 +220,7 @@ export class ReplicationService {
   /** Looks whether another process has taken its turn: its records come behind the last one of this. */
   async #requireTurn(): Promise<void> {
     const turn = this.#turn;
-    if (turn === undefined || (this.#state !== 'shipping' && this.#state !== 'awaiting-base')) return;
+    if (turn === undefined || this.#phase !== 'following') return;
     await this.#exclusively(() => turn.require());
   }
 
@@ -242,32 +231,21 @@ export class ReplicationService {
 
   /** A backup was committed: it is the base of its iteration, where that has none yet. */
   async #baseTaken(manifest: Manifest): Promise<void> {
-    if (this.#state !== 'awaiting-base' && this.#state !== 'shipping') return;
+    const follower = this.#follower;
+    if (this.#phase !== 'following' || follower === undefined) return;
     try {
-      await this.#exclusively(() => this.#appendBackup(manifest));
+      await this.#exclusively(() => this.#appendBackup(manifest, follower.remarks));
     } catch (error) {
       this.noteFailure(error);
       this.#logger.warn(`the log does not tell of ${manifest.name}: ${messageOf(error)}`);
     }
-    const { iteration, offset } = manifest.position;
-    if (iteration !== this.#shipper?.iteration) return;
-    // Only now: whoever believes that a commit is in the store relies on what this record says of those before.
-    this.shipped.advance({ iteration, offset });
-    if (this.#state === 'awaiting-base') this.#rest(manifest, 0);
+    if (follower === this.#follower) follower.baseTaken(manifest);
   }
 
-  async #appendBackup({ name, position }: Manifest): Promise<void> {
-    const { gap, takenBack } = this.#remarks;
+  async #appendBackup({ name, position }: Manifest, remarks: BaseRemarks): Promise<void> {
+    const { gap, takenBack } = remarks;
     await this.#turn?.append({ kind: 'backup', backup: name, position, gap, takenBack }, this.#life.signal);
-    this.#remarks.clear();
-  }
-
-  /** Ships commits of this iteration from now on. */
-  #rest(base: Manifest, offset: number): void {
-    this.#shipper?.restOn(new BaseBackup(base, this.repository));
-    this.#state = 'shipping';
-    const { iteration } = base.position;
-    this.shipped.advance({ iteration, offset: Math.max(offset, base.position.offset) });
+    remarks.clear();
   }
 
   /**
@@ -278,9 +256,9 @@ export class ReplicationService {
    */
   async #prepareFold(when: 'beforehand' | 'now'): Promise<boolean> {
     const isTooLong = (this.database.files.wal()?.size ?? 0) > this.config.mostUnshippedBytes;
-    if (this.#state === 'disconnected') return isTooLong;
+    if (this.#phase === 'disconnected') return isTooLong;
     this.look();
-    if (this.#state !== 'shipping') return true;
+    if (this.state !== 'shipping') return true;
     const signal = AbortSignal.timeout(FOLD_MS);
     try {
       // Also where a record before is on its way to a store that does not answer.
@@ -290,67 +268,7 @@ export class ReplicationService {
       return isTooLong;
     }
     // Beforehand, commits may have come meanwhile.
-    return when === 'beforehand' || this.#isShipped() || isTooLong;
-  }
-
-  /** Whether every commit that was seen is in the store, or none can be shipped. */
-  #isShipped(): boolean {
-    const [shipper, shipped] = [this.#shipper, this.shipped.current];
-    if (this.#state !== 'shipping' || shipper === undefined || shipper.position === 0) return true;
-    return shipped?.iteration === shipper.iteration && shipped.offset >= shipper.position;
-  }
-
-  /** A checkpoint of ours is done: a new iteration begins, with a base of its own. */
-  #folded(): void {
-    const shipper = this.#shipper;
-    if (shipper === undefined) return;
-    const { iteration } = this.database.files.header();
-    if (iteration === shipper.iteration) return;
-    const wasLost = !this.#isShipped() || (this.#state === 'awaiting-base' && shipper.position > 0);
-    if (wasLost) this.#remarks.noteGap('a checkpoint came before everything was shipped');
-    this.#follow(iteration, 0);
-    if (this.#state === 'shipping') this.#state = 'awaiting-base';
-  }
-
-  /** The log is shipped from its beginning again, resting on a new base: nothing is missing then. */
-  #takeBack(shipper: IterationShipper): void {
-    this.#logger.warn('a commit was taken back by DuckDB after it was seen: a new base is taken');
-    this.#remarks.noteTakenBack(this.lineage.at({ iteration: shipper.iteration, offset: shipper.commitBefore }));
-    // The next commits stand where it stood: none of them is in the store yet.
-    this.shipped.reset();
-    this.#beginAgain();
-  }
-
-  /** Whether a commit is there is not known before a checkpoint: it is in the base that follows, or nowhere. */
-  #notSynced(error: EiderError): void {
-    this.#logger.error(error.message);
-    this.#remarks.noteGap('the disk did not take the log');
-    this.#beginAgain();
-  }
-
-  /** Everything that was in the log has been seen, so a checkpoint of ours that is just ending leaves nothing behind. */
-  #replaced(shipper: IterationShipper): void {
-    const wasSeen = this.#state === 'shipping' && shipper.isFollowing;
-    if (!wasSeen || shipper.waiting.bytes > 0) {
-      const why = 'the log was folded by a checkpoint that Eider did not make';
-      this.#logger.warn(`${why}: a new base is taken`);
-      this.#remarks.noteGap(why);
-    }
-    this.#beginAgain();
-  }
-
-  #beginAgain(): void {
-    this.#follow(this.database.files.header().iteration, 0);
-    this.#state = 'awaiting-base';
-  }
-
-  #follow(iteration: number, from: number): void {
-    this.#shipper?.close();
-    const { files } = this.database;
-    const compression = this.backupRules.compress ? 'zstd' : 'none';
-    const { store, keyring } = this.repository;
-    const parts = { files, pool: this.pool, store, keyring, compression } as const;
-    this.#shipper = new IterationShipper(parts, iteration, from);
+    return when === 'beforehand' || this.#follower?.isShipped !== false || isTooLong;
   }
 
   async #exclusively<T>(work: () => Promise<T>): Promise<T> {
@@ -361,7 +279,7 @@ export class ReplicationService {
 
   /** Another writer was found: nothing is written any more. */
   async #fence(error: EiderError): Promise<void> {
-    this.#state = 'fenced';
+    this.#phase = 'fenced';
     this.#logger.error(error.message);
     this.shipped.fail(error);
     await this.database.writeGate.close(FENCED);
