@@ -4,7 +4,9 @@ import {
   DeleteObjectCommand,
   ListObjectsV2Command,
   S3Client,
+  S3ServiceException,
 } from '@aws-sdk/client-s3';
+import { setTimeout as pause } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import type { BucketConfig } from '../../src/config/store.config.js';
 import { S3ObjectStore } from '../../src/object-store/s3/s3-object-store.js';
@@ -60,15 +62,35 @@ export async function ownBucket(): Promise<OwnBucket> {
     ...server,
     bucket: Bucket,
     remove: async () => {
-      for (let more = true; more;) {
-        const { Contents = [], IsTruncated } = await client.send(new ListObjectsV2Command({ Bucket }));
-        await Promise.all(Contents.map(({ Key }) => client.send(new DeleteObjectCommand({ Bucket, Key }))));
-        more = IsTruncated === true;
+      for (let triesLeft = 20; ; triesLeft--) {
+        await empty(client, Bucket);
+        const refusal = await removeBucket(client, Bucket);
+        if (refusal === undefined) break;
+        if (triesLeft === 0) throw refusal;
+        await pause(250);
       }
-      await client.send(new DeleteBucketCommand({ Bucket }));
       client.destroy();
     },
   };
+}
+
+async function empty(client: S3Client, Bucket: string): Promise<void> {
+  for (let more = true; more;) {
+    const { Contents = [], IsTruncated } = await client.send(new ListObjectsV2Command({ Bucket }));
+    await Promise.all(Contents.map(({ Key }) => client.send(new DeleteObjectCommand({ Bucket, Key }))));
+    more = IsTruncated === true;
+  }
+}
+
+/** The refusal where it holds something again: what a process that was killed had sent can arrive after its end. */
+async function removeBucket(client: S3Client, Bucket: string): Promise<Error | undefined> {
+  try {
+    await client.send(new DeleteBucketCommand({ Bucket }));
+    return undefined;
+  } catch (error) {
+    if (error instanceof S3ServiceException && error.name === 'BucketNotEmpty') return error;
+    throw error;
+  }
 }
 
 /** Configuration of a store over a bucket of the real S3 store. */
