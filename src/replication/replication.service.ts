@@ -130,13 +130,13 @@ export class ReplicationService {
         this.look();
         await this.#ship(signal);
         const position = this.shipped.current;
-        if (position !== undefined) await this.#close(position, signal);
+        if (position !== undefined) await this.#closeTurn(position, signal);
       }
       this.abandon();
     });
   }
 
-  async #close(position: FilePosition, signal: AbortSignal | undefined): Promise<void> {
+  async #closeTurn(position: FilePosition, signal: AbortSignal | undefined): Promise<void> {
     await this.#turn?.append({ kind: 'close', position: this.lineage.at(position) }, this.#while(signal));
   }
 
@@ -243,9 +243,13 @@ export class ReplicationService {
   }
 
   async #appendBackup({ name, position }: Manifest, remarks: BaseRemarks): Promise<void> {
-    const { gap, takenBack } = remarks;
-    await this.#turn?.append({ kind: 'backup', backup: name, position, gap, takenBack }, this.#life.signal);
-    remarks.clear();
+    const told = remarks.take();
+    try {
+      await this.#turn?.append({ kind: 'backup', backup: name, position, ...told }, this.#life.signal);
+    } catch (error) {
+      remarks.putBack(told);
+      throw error;
+    }
   }
 
   /**

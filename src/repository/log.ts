@@ -1,6 +1,6 @@
 import { inOrder } from '../block-pool/in-order.js';
 import { EiderError, isEiderError } from '../errors/eider-error.js';
-import { type ObjectStore, type RequestOptions } from '../object-store/object-store.js';
+import type { ObjectStore, RequestOptions } from '../object-store/object-store.js';
 import { LOG_PREFIX, logKey, logNumber } from './keys.js';
 import { ReadAhead } from './read-ahead.js';
 import { decodeLogRecord, encodeLogRecord, type LogHead, type LogRecord } from './log-record.js';

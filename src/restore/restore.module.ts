@@ -9,29 +9,17 @@ import { OnlineRestore } from './online-restore.service.js';
 import { RestoreAtStart } from './restore-at-start.js';
 import { RestoreService } from './restore.service.js';
 
+const SERVICES = [
+  RestoreService,
+  OnlineRestore,
+  OfflineRestore,
+  RestoreAtStart,
+  LateDecision,
+  ProofService,
+  ProofScheduler,
+  Verification,
+];
+
 /** Plans and makes restores, and decides at a start. */
-@Module({
-  imports: [BackupModule],
-  providers: [
-    RestoreService,
-    OnlineRestore,
-    OfflineRestore,
-    RestoreAtStart,
-    LateDecision,
-    ProofService,
-    ProofScheduler,
-    Verification,
-  ],
-  exports: [
-    RestoreService,
-    OnlineRestore,
-    OfflineRestore,
-    RestoreAtStart,
-    LateDecision,
-    ProofService,
-    ProofScheduler,
-    Verification,
-    BackupModule,
-  ],
-})
+@Module({ imports: [BackupModule], providers: SERVICES, exports: [...SERVICES, BackupModule] })
 export class RestoreModule {}
