@@ -77,9 +77,9 @@ export const MUTATIONS = [
   },
   {
     name: 'the offset of a record is counted in the iteration that has begun since',
-    file: 'src/replication/replication.service.ts',
-    from: "if (head.kind !== 'wal' || this.#shipper?.note(head) !== true) return;\n    this.shipped.advance({ iteration: head.iteration,",
-    to: "if (head.kind !== 'wal') return;\n    this.#shipper?.note(head);\n    this.shipped.advance({ iteration: this.#shipper?.iteration ?? 0,",
+    file: 'src/replication/log-follower.ts',
+    from: "if (head.kind !== 'wal' || !this.#shipper.note(head)) return;\n    this.parts.shipped.advance({ iteration: head.iteration,",
+    to: "if (head.kind !== 'wal') return;\n    this.#shipper.note(head);\n    this.parts.shipped.advance({ iteration: this.#shipper.iteration,",
     spec: replication('fold-beside-shipping'),
   },
   {
