@@ -20,7 +20,7 @@ const { values: options } = parseArgs({
   options: {
     sizes: { type: 'string', default: '200MB,5GB' },
     workloads: { type: 'string', default: Object.keys(WORKLOADS).join() },
-    backups: { type: 'string', default: '3' },
+    backups: { type: 'string', default: '12' },
     folder: { type: 'string', default: tmpdir() },
   },
 });
@@ -72,7 +72,8 @@ function costOf(full, [records, ...steps]) {
   const sync = perKind((kind) => records[kind] / RECORDS);
   const backups = steps.filter(({ mark }) => mark === 'backup');
   const backup = perKind((kind) => median(backups.map((one) => one[kind])));
-  return { full, sync, backup, month: monthlyCost(sync, backup, full) };
+  const needed = backups.map((one) => one.needed);
+  return { full, sync, backup, needed: needed.at(-1), month: monthlyCost(sync, backup, full, needed) };
 }
 
 function perKind(value) {
@@ -88,11 +89,12 @@ async function countSteps(env, count) {
   const steps = [];
   let before = { a: 0, b: 0, bytes: 0, objects: 0 };
   child.on('message', async (message) => {
-    const mark = /** @type {string} */ (message);
+    const { mark, needed } = /** @type {{ mark: string, needed?: number }} */ (message);
     const now = await count();
     say(`${mark}: ${now.bytes - before.bytes} bytes`);
     steps.push({
       mark,
+      needed,
       ...Object.fromEntries(Object.entries(now).map(([kind, value]) => [kind, value - before[kind]])),
     });
     before = now;
@@ -128,6 +130,7 @@ function report(rows) {
         'MB',
         'incremental backup and retention: requests',
         'MB',
+        'needed beside the full pack at last, MB',
         'backups to the next full one',
         'a month: class A',
         'class B',
@@ -135,7 +138,7 @@ function report(rows) {
         'dollars',
         'without the free tier',
       ],
-      rows.map(({ size, workload, full, sync, backup, month }) => [
+      rows.map(({ size, workload, full, sync, backup, needed, month }) => [
         size,
         workload,
         requests(full),
@@ -144,6 +147,7 @@ function report(rows) {
         megabytes(sync.bytes),
         requests(backup),
         megabytes(backup.bytes),
+        megabytes(needed),
         String(month.cycle),
         thousands(month.a),
         thousands(month.b),

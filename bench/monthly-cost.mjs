@@ -27,31 +27,43 @@ const PROBES = DAYS * 288;
 const READ = 8 * 1024 * 1024;
 
 /**
- * What is stored is counted too high rather than too low: a backup of one day may use any pack since the full one before it, so
- * all of these count.
+ * What is stored is counted too high rather than too low: of a day of which one backup is left, the packs that the last one before the next full
+ * backup needs count.
  *
  * @typedef {{ a: number, b: number, bytes: number, objects: number }} Counted   requests, and what was added to the store
  * @param {Counted} sync   of one record of the log
  * @param {Counted} backup   of one incremental backup and the retention after it
  * @param {Counted} full   of a full backup
+ * @param {readonly number[]} needed   bytes of the packs, the full one apart, that the backups after it need, one after the other
  */
-export function monthlyCost(sync, backup, full) {
-  // Sooner, where the packs hold twice of what is used.
-  const cycle = Math.max(1, Math.min(LONGEST_CYCLE, Math.floor(full.bytes / backup.bytes)));
+export function monthlyCost(sync, backup, full, needed) {
+  const neededAfter = growth(needed);
+  // Sooner than after a week, where the packs hold twice of what is used.
+  let cycle = 1;
+  while (cycle < LONGEST_CYCLE && neededAfter(cycle) < full.bytes) cycle++;
   const cyclesPerDay = BACKUPS_PER_DAY / cycle;
-  const cyclesKept = DAYS_WHOLE * cyclesPerDay + DAYS_THINNED * Math.min(1, cyclesPerDay);
+  const fullsKept = DAYS_WHOLE * cyclesPerDay + DAYS_THINNED * Math.min(1, cyclesPerDay);
   const backups = DAYS * BACKUPS_PER_DAY;
   const fulls = backups / cycle;
-  const kept = (kind) => cyclesKept * (full[kind] + (cycle - 1) * backup[kind]);
+  const wholeDays = (kind) => fullsKept * full[kind] + DAYS_WHOLE * (BACKUPS_PER_DAY - cyclesPerDay) * backup[kind];
+  const bytesKept = wholeDays('bytes') + DAYS_THINNED * neededAfter(cycle);
   // Retention lists what is kept, records of the log left out; a few pages were counted with the backup.
-  const morePages = Math.floor(kept('objects') / PAGE) * backups;
+  const morePages = Math.floor(wholeDays('objects') / PAGE) * backups;
   const requests = (kind) => sync[kind] * SYNCS + backup[kind] * (backups - fulls) + full[kind] * fulls;
   const a = requests('a') + morePages + PROBES;
   const b = requests('b') + DAYS * Math.ceil(full.bytes / READ);
-  const gigabytes = (kept('bytes') + sync.bytes * RECORDS_KEPT) / 1e9;
+  const gigabytes = (bytesKept + sync.bytes * RECORDS_KEPT) / 1e9;
   const over = (used, free) => Math.max(0, used - free);
   const dollars =
     over(a, FREE.a) * PRICE.a + over(b, FREE.b) * PRICE.b + over(gigabytes, FREE.gigabytes) * PRICE.gigabyte;
   const withoutFree = a * PRICE.a + b * PRICE.b + gigabytes * PRICE.gigabyte;
   return { a, b, gigabytes, cycle, dollars, withoutFree };
+}
+
+/** What the n-th backup after a full one needs: as measured, and from there on growing as in the second half of that. */
+function growth(needed) {
+  const half = Math.floor(needed.length / 2);
+  const last = needed.at(-1);
+  const each = Math.max(0, (last - needed[half - 1]) / (needed.length - half));
+  return (n) => (n <= needed.length ? needed[n - 1] : last + (n - needed.length) * each);
 }

@@ -119,7 +119,9 @@ const tasks = {
         const { manifest } = await context.get(BackupService).create({ trigger: 'interval' });
         await context.get(RetentionService).run();
         if (manifest.kind !== 'incremental') throw new Error(`${manifest.name} is ${manifest.kind}`);
-        await tell('backup');
+        // The full pack is the largest.
+        const lengths = manifest.packs.map(({ length }) => length);
+        await tell('backup', lengths.reduce((sum, length) => sum + length, 0) - Math.max(...lengths));
       }
     }
     return {};
@@ -136,8 +138,8 @@ const tasks = {
 };
 
 /** What came before was counted once the parent has answered. */
-async function tell(mark) {
-  process.send(mark);
+async function tell(mark, needed) {
+  process.send({ mark, needed });
   await once(process, 'message');
 }
 

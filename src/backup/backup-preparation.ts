@@ -11,8 +11,9 @@ import type { Repository } from '../repository/repository.js';
 import type { Clock } from '../runtime/clock.js';
 import type { BackupRequest } from './backup-request.js';
 import { BaseBackup } from './base-backup.js';
-import { reasonForFull } from './full-or-incremental.js';
+import { type FullBackupRules, reasonForFull } from './full-or-incremental.js';
 import { formOf } from './image-upload.js';
+import { wornPacks } from './worn-packs.js';
 
 /** A shutdown has a deadline, and a restore holds writes off meanwhile. */
 const HURRIED: ReadonlySet<Trigger> = new Set(['shutdown', 'pre-restore']);
@@ -24,6 +25,8 @@ const UNUSABLE_BASE: ReadonlySet<string> = new Set([
   'BACKUP_DAMAGED',
   'BACKUP_NOT_FOUND',
 ]);
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** A name that is taken for a backup, and what that builds on. */
 export interface ReservedBackup {
@@ -55,7 +58,8 @@ export class BackupPreparation {
   }
 
   /**
-   * The newest backup, where the next one may build on it; a full one is taken where it cannot.
+   * The newest backup, where the next one may build on it; a full one is taken where it cannot. Packs of which little is used are
+   * left out, unless somebody waits.
    *
    * @param distrusted - a backup that was found not to be restorable: nothing is built on anything then
    */
@@ -69,11 +73,14 @@ export class BackupPreparation {
       const manifest = await this.repository.newest(listing.backups);
       if (manifest === undefined) return undefined;
       const base = new BaseBackup(manifest, this.repository);
+      const use = await base.packUse();
+      const hurried = HURRIED.has(request.trigger);
+      const worn = hurried ? NONE : wornPacks(manifest.packs, use);
       const reason =
         distrusted === undefined
-          ? await this.#reasonForFull(base, request, listing)
+          ? reasonForFull({ manifest, use, worn, sizes: listing.objects }, this.#rules(hurried), this.clock.now())
           : `${distrusted} cannot be restored`;
-      if (reason === undefined) return base;
+      if (reason === undefined) return base.without(worn);
       this.#logger.log(`a full backup is taken: ${reason}`);
     } catch (error) {
       if (!isEiderError(error) || !UNUSABLE_BASE.has(error.code)) throw error;
@@ -108,12 +115,9 @@ export class BackupPreparation {
     await this.repository.reservations.release(name);
   }
 
-  async #reasonForFull(base: BaseBackup, request: BackupRequest, listing: Listing): Promise<string | undefined> {
-    const facts = { manifest: base.manifest, usedBytes: await base.usedBytes(), sizes: listing.objects };
-    const hurried = HURRIED.has(request.trigger);
-    const keyId = this.encryption?.id;
-    const rules = { compression: this.compression, keyId, fullEveryMs: this.config.fullEveryMs, hurried };
-    return reasonForFull(facts, rules, this.clock.now());
+  #rules(hurried: boolean): FullBackupRules {
+    const { compression, encryption, config } = this;
+    return { compression, keyId: encryption?.id, fullEveryMs: config.fullEveryMs, hurried };
   }
 }
 

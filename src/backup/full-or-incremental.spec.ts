@@ -13,7 +13,11 @@ const KEY_ID = '0011223344556677';
 const rules = { compression: 'zstd', keyId: undefined, fullEveryMs: 7 * DAY_MS, hurried: false } as const;
 const facts = {
   manifest: base,
-  usedBytes: 700,
+  use: new Map([
+    [FULL.key, 600],
+    [ADDED.key, 100],
+  ]),
+  worn: new Set<string>(),
   sizes: new Map([FULL, ADDED].map(({ key, length }) => [key, { size: length }])),
 };
 const soon = new Date('2026-01-03T00:30:00Z');
@@ -49,7 +53,7 @@ describe('a backup', () => {
       soon,
       /350 packs/,
     ],
-    ['most of the packs is of no use any more', { usedBytes: 599 }, {}, soon, /less than half/],
+    ['most of the packs is of no use any more', { use: new Map([[FULL.key, 599]]) }, {}, soon, /less than half/],
   ])('is full where %s', (_, changedFacts, changedRules, now, reason) => {
     expect(reasonForFull({ ...facts, ...changedFacts }, { ...rules, ...changedRules }, now)).toMatch(reason);
   });
@@ -57,6 +61,17 @@ describe('a backup', () => {
   it('is full where no full backup is left in what it would build on', () => {
     const manifest = { ...base, packs: [ADDED] };
     expect(reasonForFull({ ...facts, manifest }, rules, soon)).toMatch(/R2_FULL_BACKUP_DAYS/);
+  });
+
+  it('is not full for the sake of packs that the next one leaves behind', () => {
+    const packs = [FULL, { ...ADDED, length: 1_200 }];
+    const worn = {
+      ...facts,
+      manifest: { ...base, packs },
+      sizes: new Map(packs.map((pack) => [pack.key, { size: pack.length }])),
+    };
+    expect(reasonForFull(worn, rules, soon)).toMatch(/less than half/);
+    expect(reasonForFull({ ...worn, worn: new Set([ADDED.key]) }, rules, soon)).toBeUndefined();
   });
 
   it('is never full by age where that is turned off', () => {
@@ -76,7 +91,7 @@ describe('a backup', () => {
   it('that somebody waits for is full only where it must be', () => {
     const hurried = { ...rules, hurried: true };
     const later = new Date('2026-02-20T00:00:00Z');
-    expect(reasonForFull({ ...facts, usedBytes: 1 }, hurried, later)).toBeUndefined();
+    expect(reasonForFull({ ...facts, use: new Map() }, hurried, later)).toBeUndefined();
     expect(reasonForFull({ ...facts, sizes: new Map() }, hurried, later)).toMatch(/missing/);
     expect(reasonForFull(facts, { ...hurried, compression: 'none' }, later)).toMatch(/R2_COMPRESS_UPLOADS/);
   });

@@ -113,7 +113,7 @@ interface EncodedFrames extends EncodeResult {
 /** What the base has for these ranges of the file: the headers, or blocks of one extent. */
 async function blocksOf(base: BaseBackup, ranges: readonly FileRange[]): Promise<BaseBlocks> {
   const block = blockOf(ranges);
-  if (block < 0) return { frames: [base.manifest.database.header], table: undefined };
+  if (block < 0) return { frames: [base.header], table: undefined };
   return base.blocks(block, ranges.length);
 }
 
