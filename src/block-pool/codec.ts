@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import * as zlib from 'node:zlib';
+import { BLOCK_SIZE } from '../duckdb-format/layout.js';
 import { sparing } from './sparing-codec.js';
 
 /** How frames are stored. */
@@ -23,8 +24,8 @@ const LEVEL = 1;
 
 /** Node's own zstd from 22.15 on. */
 interface ZlibZstd {
-  zstdCompressSync(bytes: Uint8Array, options: { params: Record<number, number> }): Buffer;
-  zstdDecompressSync(bytes: Uint8Array): Buffer;
+  zstdCompressSync(bytes: Uint8Array, options: { params: Record<number, number>; chunkSize: number }): Buffer;
+  zstdDecompressSync(bytes: Uint8Array, options: { chunkSize: number }): Buffer;
   constants: { ZSTD_c_compressionLevel: number };
 }
 
@@ -38,9 +39,10 @@ function createZstdCodec(): Codec {
   const native: object = zlib;
   if (hasZstd(native)) {
     const params = { [native.constants.ZSTD_c_compressionLevel]: LEVEL };
+    // In one piece: of pieces of 16 KiB, Node's default, it takes a quarter longer.
     return {
-      encode: (bytes) => native.zstdCompressSync(bytes, { params }),
-      decode: (frame) => native.zstdDecompressSync(frame),
+      encode: (bytes) => native.zstdCompressSync(bytes, { params, chunkSize: mostEncoded(bytes.byteLength) }),
+      decode: (frame) => native.zstdDecompressSync(frame, { chunkSize: BLOCK_SIZE + 1 }),
     };
   }
   const { Decoder, Encoder }: ZstdPackage = createRequire(import.meta.url)('@toondepauw/node-zstd');
