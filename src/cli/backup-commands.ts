@@ -1,18 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type AnyBackupView, type BackupView, viewOf } from '../backup/backup-catalog.js';
+import { viewOf } from '../backup/backup-catalog.js';
 import type { RetentionReport } from '../backup/retention.service.js';
 import { VERIFY_MODES, type VerifyMode } from '../repository/note.js';
+import { describeBackup, listBackups, PROVEN } from './backup-description.js';
 import { OfflineDatabase } from './offline-database.js';
 import { EXIT_STATUS } from './exit-status.js';
 import { runCommand } from './session.js';
 import { formatBytes, formatFields, formatTable } from './table.js';
-
-/** What a check has shown of a backup that passed it. */
-const PROVEN: Readonly<Record<VerifyMode, string>> = {
-  quick: 'has all its objects',
-  full: 'is whole',
-  restore: 'was restored on trial and is whole',
-};
 
 interface JsonOption {
   readonly json?: boolean;
@@ -32,7 +26,7 @@ export function addBackupCommands(program: Command): void {
         const outcome = await new OfflineDatabase(core).use(() =>
           core.backups.create({ trigger: 'manual', label: options.label, pinned: options.pin, full: options.full }),
         );
-        output.result(outcome.manifest, () => describe(viewOf(outcome.manifest)));
+        output.result(outcome.manifest, () => describeBackup(viewOf(outcome.manifest)));
       });
     });
 
@@ -45,7 +39,7 @@ export function addBackupCommands(program: Command): void {
     .action(async (options: JsonOption & { limit: number; cursor?: string }) => {
       await runCommand(options, async ({ core, output }) => {
         const page = await core.catalog.page({ limit: options.limit, cursor: options.cursor });
-        output.result(page, () => (page.backups.length === 0 ? 'there are no backups' : listing(page.backups)));
+        output.result(page, () => (page.backups.length === 0 ? 'there are no backups' : listBackups(page.backups)));
       });
     });
 
@@ -58,7 +52,7 @@ export function addBackupCommands(program: Command): void {
         const backup = await core.catalog.show(name);
         output.result(backup, () =>
           backup.source === 'eider'
-            ? describe(backup)
+            ? describeBackup(backup)
             : formatFields({ name: backup.name, created: backup.createdAt, stored: formatBytes(backup.bytes.stored) }),
         );
       });
@@ -122,71 +116,4 @@ function describeRetention({ backups, dryRun, objects = [] }: RetentionReport): 
 function positive(text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 on.');
   return Number(text);
-}
-
-function listing(backups: readonly AnyBackupView[]): string {
-  return formatTable(
-    ['name', 'created', 'kind', 'trigger', 'database', 'stored', 'added', 'notes'],
-    backups.map((backup) => {
-      switch (backup.source) {
-        case 'eider':
-          return [
-            backup.name,
-            backup.createdAt,
-            backup.kind,
-            backup.trigger,
-            formatBytes(backup.database.size),
-            formatBytes(backup.bytes.stored),
-            formatBytes(backup.bytes.added),
-            notesOf(backup),
-          ];
-        case 'foreign':
-          return [
-            backup.name,
-            backup.createdAt,
-            'file',
-            '-',
-            '-',
-            formatBytes(backup.bytes.stored),
-            '-',
-            'no manifest',
-          ];
-        case 'damaged':
-          return [backup.name, backup.createdAt, '-', '-', '-', '-', '-', `DAMAGED: ${backup.code}`];
-      }
-    }),
-  );
-}
-
-function notesOf({ verified, pinned, fork, label }: BackupView): string {
-  const check = verified === null ? '' : !verified.ok ? 'DAMAGED' : verified.mode === 'restore' ? 'proven' : '';
-  return [check, pinned ? 'pinned' : '', fork ? 'fork' : '', label ?? ''].filter(Boolean).join(', ');
-}
-
-function checkOf({ verified }: BackupView): string | undefined {
-  if (verified === null) return undefined;
-  const result = verified.ok ? PROVEN[verified.mode] : `is DAMAGED (${verified.mode}): ${verified.why ?? ''}`;
-  return `${result}, at ${verified.at}`;
-}
-
-function describe(backup: BackupView): string {
-  const { lineage, iteration, offset } = backup.position;
-  return formatFields({
-    name: backup.name,
-    created: backup.createdAt,
-    kind: backup.kind,
-    trigger: backup.trigger,
-    label: backup.label,
-    pinned: backup.pinned,
-    fork: backup.fork,
-    'last check': checkOf(backup),
-    position: `iteration ${iteration}, offset ${offset}, lineage ${lineage}`,
-    parent: backup.parent,
-    database: `${backup.database.name}, ${formatBytes(backup.database.size)}, DuckDB ${backup.database.duckdbVersion}, schema ${backup.database.schemaVersion ?? '-'}`,
-    stored: `${formatBytes(backup.bytes.stored)}, ${formatBytes(backup.bytes.added)} added`,
-    encrypted: backup.encryption === null ? null : `under the key ${backup.encryption.keyId}`,
-    took: `${backup.durations.totalMs} ms`,
-    host: backup.host,
-    tables: backup.tables.map(({ name, rows, exact }) => `${name} ${exact ? '' : '~'}${rows}`).join(', '),
-  });
 }
