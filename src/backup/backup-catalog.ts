@@ -15,6 +15,11 @@ export interface BackupView extends Manifest {
   readonly verified: Verdict | null;
 }
 
+/** The newest backup, shown in the place of one that was asked for and not taken: it holds the same commits. */
+export interface UnchangedBackupView extends BackupView {
+  readonly unchanged: true;
+}
+
 /** A database file without a manifest: only its size and time are known. */
 export interface ForeignBackupView {
   readonly source: 'foreign';
@@ -83,6 +88,15 @@ export class BackupCatalog {
     const found = await this.repository.find(text);
     if (found.kind === 'foreign') return foreignView(found.foreign);
     return viewOf(found.manifest, await this.repository.notes.of(found.manifest.name));
+  }
+
+  /** What whoever asked for a backup is shown where none was taken. Throws BACKUP_NOT_FOUND, MANIFEST_CORRUPT. */
+  async unchanged(newest: string): Promise<UnchangedBackupView> {
+    const [manifest, note] = await Promise.all([
+      this.repository.manifests.of(newest),
+      this.repository.notes.of(newest),
+    ]);
+    return { unchanged: true, ...viewOf(manifest, note) };
   }
 
   /**

@@ -10,7 +10,7 @@ export interface BackupRequest {
   /** Takes a full backup whatever the newest one is. */
   readonly full?: boolean | undefined;
   /** Nothing is uploaded when the newest backup holds the same commits. */
-  readonly onlyIfChanged?: boolean;
+  readonly onlyIfChanged?: boolean | undefined;
   /** How long to try to fold the write-ahead log first, ms. */
   readonly checkpointTimeoutMs?: number;
 }

@@ -1,5 +1,5 @@
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiCreatedResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiAcceptedResponse, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { RequireRole } from '../auth/require-role.js';
 import { ApiProblems } from '../http/api-problems.js';
@@ -9,8 +9,9 @@ import { operationSchema } from '../operations/operation.schemas.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { answerOperation } from '../operations/respond-async.js';
 import { REPOSITORY_PROBLEMS } from '../repository/repository-problems.js';
-import { type BackupBody, backupBodySchema, backupViewSchema } from './backup.schemas.js';
-import { type BackupView, viewOf } from './backup-catalog.js';
+import { type BackupBody, backupBodySchema, backupViewSchema, unchangedBackupViewSchema } from './backup.schemas.js';
+import { BackupCatalog, type BackupView, type UnchangedBackupView, viewOf } from './backup-catalog.js';
+import type { BackupRequest } from './backup-request.js';
 import { BackupService } from './backup.service.js';
 
 /** Takes backups. */
@@ -20,14 +21,20 @@ import { BackupService } from './backup.service.js';
 export class BackupController {
   constructor(
     private readonly backups: BackupService,
+    private readonly catalog: BackupCatalog,
     private readonly operations: OperationsService,
   ) {}
 
   @ApiOperation({
     summary: 'Takes a backup',
-    description: 'With `Prefer: respond-async` the answer is 202 and an operation to poll.',
+    description:
+      'With `ifChanged` only where something was committed since the newest one. With `Prefer: respond-async` the answer is 202 and an operation to poll.',
   })
-  @ApiCreatedResponse({ standardSchema: backupViewSchema })
+  @ApiCreatedResponse({ description: 'The backup that was taken.', standardSchema: backupViewSchema })
+  @ApiOkResponse({
+    description: 'With `ifChanged`, where nothing has changed: the newest backup, which holds everything.',
+    standardSchema: unchangedBackupViewSchema,
+  })
   @ApiAcceptedResponse({ standardSchema: operationSchema })
   @ApiProblems(
     'REQUEST_INVALID',
@@ -37,21 +44,25 @@ export class BackupController {
     'BACKUP_IMAGE_CHANGED',
     'RESTORE_CONFLICT',
     'ENCRYPTION_KEY_MISSING',
+    'MANIFEST_CORRUPT',
     'DATABASE_CLOSED',
     'STORE_NO_SPACE',
     ...REPOSITORY_PROBLEMS,
   )
   @Post()
-  create(
+  async create(
     @Req() request: Request,
     @Res({ passthrough: true }) response: Response,
-    @Body({ schema: backupBodySchema }) body: BackupBody,
-  ): Promise<BackupView | Operation> {
+    @Body({ schema: backupBodySchema }) { ifChanged, ...body }: BackupBody,
+  ): Promise<BackupView | UnchangedBackupView | Operation> {
     const started = this.operations.start('backup', async (progress, signal) => {
-      const { manifest } = await this.backups.create({ trigger: 'manual', ...body }, progress, signal);
-      auditNote(request, { backup: manifest.name });
-      return viewOf(manifest);
+      const asked: BackupRequest = { trigger: 'manual', onlyIfChanged: ifChanged, ...body };
+      const outcome = await this.backups.create(asked, progress, signal);
+      auditNote(request, { backup: outcome.created ? outcome.manifest.name : outcome.newest });
+      return outcome.created ? viewOf(outcome.manifest) : this.catalog.unchanged(outcome.newest);
     });
-    return answerOperation(request, response, started);
+    const answer = await answerOperation(request, response, started);
+    if ('unchanged' in answer) response.status(200);
+    return answer;
   }
 }

@@ -6,11 +6,26 @@ const label = z.string().trim().min(1).max(200).describe('For people; up to 200 
 const pinned = z.boolean().describe('A pinned backup is never removed.');
 
 /** Body of POST /admin/backup. */
-export const backupBodySchema = z.strictObject({
-  label: label.optional(),
-  pinned: pinned.optional(),
-  full: z.boolean().optional().describe('Takes a full backup whatever the newest one is.'),
-});
+export const backupBodySchema = z
+  .strictObject({
+    label: label.optional(),
+    pinned: pinned.optional(),
+    full: z.boolean().optional().describe('Takes a full backup whatever the newest one is.'),
+    ifChanged: z
+      .boolean()
+      .optional()
+      .describe(
+        'Takes no backup where the newest one holds the same commits: the answer is that one, with status 200 and `unchanged`. Not with `label`, `pinned` or `full`.',
+      ),
+  })
+  .refine(
+    (body) => body.ifChanged !== true || (body.label === undefined && body.pinned !== true && body.full !== true),
+    {
+      path: ['ifChanged'],
+      error:
+        'goes with no `label`, `pinned` or `full`: where nothing has changed, no backup is taken that could have them',
+    },
+  );
 export type BackupBody = z.infer<typeof backupBodySchema>;
 
 /** Body of PATCH /admin/backups/:name. */
@@ -44,6 +59,11 @@ export const backupViewSchema = manifestSchema.extend({
   verified: verdictSchema
     .nullable()
     .describe('What its last check showed (`quick` where that failed, `full`, `restore`); null before the first.'),
+});
+
+/** Answer of POST /admin/backup where none was taken. */
+export const unchangedBackupViewSchema = backupViewSchema.extend({
+  unchanged: z.literal(true).describe('No backup was taken; absent where one was.'),
 });
 
 const foreignViewSchema = z.object({

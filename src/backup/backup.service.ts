@@ -106,7 +106,7 @@ export class BackupService {
    * @throws EiderError BACKUP_DISABLED, STORE_*, REPOSITORY_*, BACKUP_IMAGE_CHANGED, RESTORE_CONFLICT, ENCRYPTION_KEY_MISSING
    */
   async create(
-    request: BackupRequest & { readonly onlyIfChanged?: false },
+    request: BackupRequest & { readonly onlyIfChanged?: false | undefined },
     progress?: Progress,
     signal?: AbortSignal,
   ): Promise<CreatedBackup>;

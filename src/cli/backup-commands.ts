@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { viewOf } from '../backup/backup-catalog.js';
+import type { BackupRequest } from '../backup/backup-request.js';
 import type { RetentionReport } from '../backup/retention.service.js';
 import { VERIFY_MODES, type VerifyMode } from '../repository/note.js';
 import { describeBackup, listBackups, PROVEN } from './backup-description.js';
@@ -12,6 +13,13 @@ interface JsonOption {
   readonly json?: boolean;
 }
 
+interface BackupOptions extends JsonOption {
+  readonly label?: string;
+  readonly pin?: boolean;
+  readonly full?: boolean;
+  readonly ifChanged?: boolean;
+}
+
 /** Adds the commands that take and look after backups. */
 export function addBackupCommands(program: Command): void {
   program
@@ -20,13 +28,26 @@ export function addBackupCommands(program: Command): void {
     .option('--label <text>', 'a label for people; a labelled backup stays')
     .option('--pin', 'never remove this backup')
     .option('--full', 'store every block, whatever the newest backup holds')
+    .addOption(
+      // Where none is taken, nothing could be given the label or the pin.
+      new Option('--if-changed', 'take none where the newest backup holds the same commits').conflicts([
+        'label',
+        'pin',
+        'full',
+      ]),
+    )
     .option('--json', 'print JSON')
-    .action(async (options: JsonOption & { label?: string; pin?: boolean; full?: boolean }) => {
+    .action(async (options: BackupOptions) => {
       await runCommand(options, async ({ core, output }) => {
-        const outcome = await new OfflineDatabase(core).use(() =>
-          core.backups.create({ trigger: 'manual', label: options.label, pinned: options.pin, full: options.full }),
+        const { label, pin: pinned, full, ifChanged: onlyIfChanged } = options;
+        const request: BackupRequest = { trigger: 'manual', label, pinned, full, onlyIfChanged };
+        const outcome = await new OfflineDatabase(core).use(() => core.backups.create(request));
+        if (outcome.created) return output.result(outcome.manifest, () => describeBackup(viewOf(outcome.manifest)));
+        const newest = await core.catalog.unchanged(outcome.newest);
+        output.result(
+          newest,
+          () => `nothing has changed since ${newest.name}: no backup was taken\n\n${describeBackup(newest)}`,
         );
-        output.result(outcome.manifest, () => describeBackup(viewOf(outcome.manifest)));
       });
     });
 

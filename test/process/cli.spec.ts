@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { cp, mkdir, open, readdir, stat } from 'node:fs/promises';
+import { cp, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Stage } from '../support/stage.js';
 import { TestCore } from '../support/core.js';
@@ -54,6 +54,16 @@ async function guestsIn(folder: string, file = 'hesocial.duckdb'): Promise<numbe
   }
 }
 
+async function addGuest(folder: string): Promise<void> {
+  const core = new TestCore(folder);
+  await core.open();
+  try {
+    await core.write('INSERT INTO guests VALUES (1000)');
+  } finally {
+    await core.close();
+  }
+}
+
 describe('eider backup', () => {
   it('takes a backup of everything in the database, and tells about it', async () => {
     const { env } = await copy();
@@ -78,6 +88,61 @@ describe('eider backup', () => {
     const { stdout } = await runCli(['restore', '--at-start', '--json'], env);
     expect(JSON.parse(stdout)).toMatchObject({ decision: { action: 'keep', row: 'local-up-to-date' }, restored: null });
     expect(await guestsIn(folder)).toBe(30);
+  });
+});
+
+describe('eider backup --if-changed', () => {
+  it('takes one of what is new, then none until there is something new again', async () => {
+    const { folder, env } = await copy();
+    const command = ['backup', '--if-changed', '--json'];
+    const first = await runCli(command, env);
+    expect(first).toMatchObject({ status: 0, stderr: '' });
+    const { name, ...created } = JSON.parse(first.stdout) as Record<string, unknown>;
+    expect(created).toMatchObject({ parent: newer, tables: [{ rows: 30 }] });
+    expect(created).not.toHaveProperty('unchanged');
+    for (const _ of [1, 2]) {
+      const again = await runCli(command, env);
+      expect(again).toMatchObject({ status: 0, stderr: '' });
+      expect(JSON.parse(again.stdout)).toMatchObject({ ...created, name, unchanged: true });
+    }
+    await addGuest(folder);
+    const { stdout } = await runCli(command, env);
+    expect(JSON.parse(stdout)).toMatchObject({ parent: name, tables: [{ rows: 31 }] });
+  });
+
+  it('says that none was taken, and tells about the newest one', async () => {
+    const { env } = await copy();
+    await runCli(['backup'], env);
+    const { stdout: list } = await runCli(['list'], env);
+    const { status, stdout } = await runCli(['backup', '--if-changed'], env);
+    expect(status).toBe(0);
+    const [, name = ''] = /^nothing has changed since (\S+): no backup was taken\n\n/.exec(stdout) ?? [];
+    expect(stdout).toMatch(new RegExp(`^name +${name}$`, 'm'));
+    expect(stdout).toMatch(/^tables +guests 30$/m);
+    expect((await runCli(['list'], env)).stdout).toBe(list);
+  });
+
+  it('writes nothing into the bucket where none is taken', async () => {
+    const { folder } = await copy();
+    const double = await stage.double();
+    const env = environmentIn(folder, bucketOf(double));
+    expect((await runCli(['backup'], env)).status).toBe(0);
+    const before = double.log.length;
+    expect((await runCli(['backup', '--if-changed'], env)).stdout).toContain('no backup was taken');
+    const later = double.log.slice(before);
+    expect(later.length).toBeGreaterThan(0);
+    expect(later.filter(({ method }) => method !== 'GET' && method !== 'HEAD')).toEqual([]);
+  });
+
+  it('takes one where the newest one is damaged', async () => {
+    const { folder, env } = await copy();
+    const { stdout } = await runCli(['backup', '--full', '--json'], env);
+    const { name } = JSON.parse(stdout) as { name: string };
+    await rm(join(folder, 'repository', 'backups', `${name}.duckdb.zst`));
+    const again = await runCli(['backup', '--if-changed', '--json'], env);
+    const taken = JSON.parse(again.stdout) as { name: string };
+    expect(taken).toMatchObject({ kind: 'full', parent: name, tables: [{ rows: 30 }] });
+    expect((await runCli(['verify', taken.name], env)).status).toBe(0);
   });
 });
 
@@ -252,6 +317,9 @@ describe('a command that cannot be done', () => {
     ['a limit that is no number', ['list', '--limit', 'all']],
     ['no command', []],
     ['options that exclude each other', ['restore', '--at-start', '--dry-run']],
+    ['a label for a backup that may not be taken', ['backup', '--if-changed', '--label', 'before the gala']],
+    ['a pin of a backup that may not be taken', ['backup', '--if-changed', '--pin']],
+    ['a full backup that may not be taken', ['backup', '--full', '--if-changed']],
   ])('ends with 2 for %s', async (_, args) => {
     const { status, stdout, stderr } = await runCli(args, given());
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
