@@ -27,6 +27,7 @@ const project = join(import.meta.dirname, '..');
  *   has the file already, in this state or another
  * @property {((output: string) => string[]) | undefined} verify   checks the backup that wrote this output; not timed
  * @property {((output: string) => number) | undefined} inside   seconds of that backup, without the start of its process
+ * @property {string | undefined} repository   the name of the contender whose backups it builds on, where these are not its own
  *
  * @typedef {object} InPlace
  * @property {string} file   where the tool restores the database to
@@ -63,6 +64,21 @@ export const eiderUnopened = {
   env: (place) => unopened(place),
   restoreEnv: (place) => unopened(elsewhere(place)),
   inPlace: (place, machine) => inPlaceOfEider(unopened(atHome(place, machine))),
+};
+
+/** Not one of those that compete: it takes no backup of a file that has not changed, and is measured with nothing else. */
+export const eiderIfChanged = {
+  ...eider,
+  name: 'eider --if-changed',
+  about: 'takes a backup only where something was committed since the newest one',
+  // What is beside the database belongs to one repository.
+  repository: eider.name,
+  backup: () => cli('backup', '--if-changed'),
+  verify: (output) => {
+    if (JSON.parse(output).unchanged !== true) throw new Error('a backup of an unchanged file was taken');
+    return eider.verify(output);
+  },
+  inside: undefined,
 };
 
 function atHome(place, machine) {

@@ -2,12 +2,14 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { changedBlocks, hashBlocks } from './changed-blocks.mjs';
 import { CHANGES } from './changes.mjs';
+import { eiderIfChanged } from './contenders.mjs';
 import { run } from './measure.mjs';
 import { countRequests } from './request-counter.mjs';
 
 /** Who takes part, and whether it builds on its last backup. What else there is copies the whole file, as the older way does. */
 const TOOLS = new Map([
   ['eider', true],
+  [eiderIfChanged.name, true],
   ['gzip + PUT', false],
   ['restic', true],
 ]);
@@ -20,7 +22,7 @@ const NOTHING = 'nothing changed';
  * @typedef {object} Step
  * @property {string} change
  * @property {{ count: number, bytes: number, packed: number }[]} blocks   that the change left different, one per round
- * @property {Record<string, ToolRun[]>} tools   by name, one per round
+ * @property {Record<string, ToolRun[]>} tools   by name, one per round; of `eider --if-changed` where nothing changed
  *
  * @typedef {object} ToolRun
  * @property {number} seconds
@@ -31,7 +33,9 @@ const NOTHING = 'nothing changed';
  * @returns {Promise<Step[]>}
  */
 export async function measureIncremental({ database, contenders, store, folder, seed, runs, say }) {
-  const tools = contenders.filter(({ name }) => TOOLS.has(name));
+  const tools = contenders
+    .filter(({ name }) => TOOLS.has(name))
+    .flatMap((tool) => (tool.name === eiderIfChanged.repository ? [tool, eiderIfChanged] : [tool]));
   const steps = [NOTHING, ...CHANGES].map((change) => ({ change, blocks: [], tools: {} }));
   for (let round = 0; round < runs; round++) {
     const order = tools.map((_, index) => tools[(index + round) % tools.length]);
@@ -44,7 +48,7 @@ export async function measureIncremental({ database, contenders, store, folder, 
       for (const { begin } of entrants) await begin();
       for (const step of steps) {
         const blocks = await makeChange(changing, step.change, seed, async () => {
-          for (const { name, again } of entrants) {
+          for (const { name, again } of entrants.filter(({ measures }) => measures(step.change))) {
             const result = await again(step.change);
             (step.tools[name] ??= []).push(result);
             say(`round ${round + 1}: ${step.change}: ${name}: ${result.seconds.toFixed(1)} s, ${result.added} bytes`);
@@ -72,14 +76,17 @@ async function makeChange(file, change, seed, backUp) {
   return blocks;
 }
 
-/** One tool with a repository of its own for a round. */
+/** One tool for a round, with a repository of its own or in that of another one. */
 function enter(tool, { database, folder, store }) {
-  const prefix = `incremental-${tool.name.replaceAll(/\W+/g, '-')}`;
+  const shares = tool.repository !== undefined;
+  const prefix = `incremental-${(tool.repository ?? tool.name).replaceAll(/\W+/g, '-')}`;
   const place = { database, restored: join(folder, 'restored.duckdb'), folder, prefix, store };
   const env = tool.env(place);
   return {
     name: tool.name,
+    measures: (change) => tool !== eiderIfChanged || change === NOTHING,
     begin: async () => {
+      if (shares) return;
       if (tool.prepare !== undefined) await run(tool.prepare(place), env);
       if (TOOLS.get(tool.name)) await run(tool.backup(place), env);
     },
@@ -95,7 +102,9 @@ function enter(tool, { database, folder, store }) {
       const requests = counts ? await requestsOf(tool, place) : undefined;
       return { seconds, added, inside: tool.inside?.(output), requests };
     },
-    end: () => store.empty(prefix),
+    end: async () => {
+      if (!shares) await store.empty(prefix);
+    },
   };
 }
 
