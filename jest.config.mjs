@@ -19,6 +19,7 @@ export default {
     project('process', ['<rootDir>/test/process/**/*.spec.ts']),
   ],
   testTimeout: 60_000,
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   // Much of a test is waiting for a disk or another process, so that three at once pay even on two cores.
   maxWorkers: Math.max(3, availableParallelism() - 1),
 };
