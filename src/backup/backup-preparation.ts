@@ -6,12 +6,12 @@ import { isEiderError } from '../errors/eider-error.js';
 import { type BackupName, compareBackupNames, formatBackupName, nextBackupName } from '../repository/backup-name.js';
 import { partKeysOf } from '../repository/keys.js';
 import type { Listing } from '../repository/listing.js';
-import type { Trigger } from '../repository/manifest.js';
+import type { Manifest, Trigger } from '../repository/manifest.js';
 import type { Repository } from '../repository/repository.js';
 import type { Clock } from '../runtime/clock.js';
 import type { BackupRequest } from './backup-request.js';
 import { BaseBackup } from './base-backup.js';
-import { type FullBackupRules, reasonForFull } from './full-or-incremental.js';
+import { reasonForFull } from './full-or-incremental.js';
 import { formOf } from './image-upload.js';
 import { wornPacks } from './worn-packs.js';
 
@@ -72,16 +72,12 @@ export class BackupPreparation {
     try {
       const manifest = await this.repository.newest(listing.backups);
       if (manifest === undefined) return undefined;
-      const base = new BaseBackup(manifest, this.repository);
-      const use = await base.packUse();
-      const hurried = HURRIED.has(request.trigger);
-      const worn = hurried ? NONE : wornPacks(manifest.packs, use);
-      const reason =
+      const found =
         distrusted === undefined
-          ? reasonForFull({ manifest, use, worn, sizes: listing.objects }, this.#rules(hurried), this.clock.now())
-          : `${distrusted} cannot be restored`;
-      if (reason === undefined) return base.without(worn);
-      this.#logger.log(`a full backup is taken: ${reason}`);
+          ? await this.#baseOn(manifest, request, listing)
+          : { reason: `${distrusted} cannot be restored` };
+      if ('base' in found) return found.base;
+      this.#logger.log(`a full backup is taken: ${found.reason}`);
     } catch (error) {
       if (!isEiderError(error) || !UNUSABLE_BASE.has(error.code)) throw error;
       this.#logger.warn(`a full backup is taken, since the newest one cannot be built on: ${error.message}`);
@@ -115,9 +111,19 @@ export class BackupPreparation {
     await this.repository.reservations.release(name);
   }
 
-  #rules(hurried: boolean): FullBackupRules {
+  async #baseOn(
+    manifest: Manifest,
+    request: BackupRequest,
+    listing: Listing,
+  ): Promise<{ base: BaseBackup } | { reason: string }> {
+    const base = new BaseBackup(manifest, this.repository);
+    const use = await base.packUse();
+    const hurried = HURRIED.has(request.trigger);
+    const worn = hurried ? NONE : wornPacks(manifest.packs, use);
     const { compression, encryption, config } = this;
-    return { compression, keyId: encryption?.id, fullEveryMs: config.fullEveryMs, hurried };
+    const rules = { compression, keyId: encryption?.id, fullEveryMs: config.fullEveryMs, hurried };
+    const reason = reasonForFull({ manifest, use, worn, sizes: listing.objects }, rules, this.clock.now());
+    return reason === undefined ? { base: base.without(worn) } : { reason };
   }
 }
 
