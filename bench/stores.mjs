@@ -96,11 +96,24 @@ async function startCeph(folder, bytes) {
 
 async function startDouble(folder) {
   const options = { folder, bucket: BUCKET, rules: { writesPerSecondAndKey: 1000 } };
-  const server = join(project, 'test/support/s3/serve.mjs');
-  const child = spawn(process.execPath, [server, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return await startServer('the S3 double of the tests', join(project, 'test/support/s3/serve.mjs'), options);
+}
+
+/**
+ * A store that is elsewhere, as far as this machine can tell (`bench/distant-store.mjs`): it keeps no large object.
+ *
+ * @param {{ latencyMs: number, bytesPerSecond: number }} line   that leads to it
+ * @returns {Promise<Store>}
+ */
+export async function openDistantStore(line) {
+  return await startServer('a store elsewhere', join(import.meta.dirname, 'distant-store.mjs'), line);
+}
+
+async function startServer(description, program, options) {
+  const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = await once(createInterface({ input: child.stdout }), 'line');
-  const { endpoint, credentials } = JSON.parse(line);
-  const store = await bucketOf('the S3 double of the tests', { endpoint, ...credentials });
+  const { endpoint, credentials = { accessKeyId: 'bench', secretAccessKey: 'bench' } } = JSON.parse(line);
+  const store = await bucketOf(description, { endpoint, ...credentials });
   return {
     ...store,
     stop: async () => {
