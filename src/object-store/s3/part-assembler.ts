@@ -1,4 +1,5 @@
 import type { ChunkSource } from '../chunk-source.js';
+import { betweenSlices, SLICE } from './slices.js';
 
 /** A part, and whether the source ended with it. */
 export interface Part {
@@ -15,6 +16,7 @@ export class PartAssembler {
   /** Bytes taken from the source so far. */
   bytes = 0;
   #rest: Buffer | undefined;
+  #sinceTurn = 0;
   readonly #free: Buffer[] = [];
 
   constructor(
@@ -31,9 +33,13 @@ export class PartAssembler {
       this.#rest ??= await this.#pull();
       if (this.#rest === undefined) return { part: buffer.subarray(0, filled), last: true };
       if (filled === this.partSize) return { part: buffer, last: false };
-      const copied = this.#rest.copy(buffer, filled);
+      const copied = this.#rest.copy(buffer, filled, 0, SLICE);
       filled += copied;
       this.#rest = copied === this.#rest.length ? undefined : this.#rest.subarray(copied);
+      this.#sinceTurn += copied;
+      if (this.#sinceTurn < SLICE) continue;
+      this.#sinceTurn = 0;
+      await betweenSlices();
     }
   }
 

@@ -1,8 +1,6 @@
 import { Readable } from 'node:stream';
 import type { PartDigest } from './part-digest.js';
-
-/** Bytes that are handed to the socket at once: copying, and encrypting for TLS, holds the main thread up meanwhile. */
-const SLICE = 256 * 1024;
+import { betweenSlices, SLICE } from './slices.js';
 
 /**
  * What a request takes as its body, for one attempt: more than a slice goes out slice by slice. With its length and hash in
@@ -12,8 +10,11 @@ export function bodyOf(bytes: Buffer): Buffer | Readable {
   return bytes.length <= SLICE ? bytes : Readable.from(slices(bytes), { objectMode: true, highWaterMark: 1 });
 }
 
-function* slices(bytes: Buffer): Generator<Buffer, void, void> {
-  for (let start = 0; start < bytes.length; start += SLICE) yield bytes.subarray(start, start + SLICE);
+async function* slices(bytes: Buffer): AsyncGenerator<Buffer, void, void> {
+  for (let start = 0; start < bytes.length; start += SLICE) {
+    if (start > 0) await betweenSlices();
+    yield bytes.subarray(start, start + SLICE);
+  }
 }
 
 /** Where `signedWith` belongs among the middlewares of a command: before the signature. */
