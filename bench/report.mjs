@@ -3,15 +3,27 @@ import { describeIncremental } from './incremental-report.mjs';
 import { table } from './markdown.mjs';
 import { fixed, median, MIB } from './units.mjs';
 
-/** The results as Markdown, ratios first. */
+/** The results as Markdown, ratios first; without what was not measured. */
 export function report({ date, machine, store, bytes, runs, loads, contenders, results, incremental, delta, service }) {
-  const rows = contenders.map(({ name }) => summarize(name, results.get(name), bytes));
-  const own = rows[0];
+  const rows = results && contenders.map(({ name }) => summarize(name, results.get(name), bytes));
+  const sections = [
+    rows && competition(rows, contenders, bytes),
+    rows && service && memory(service, rows[0]),
+    service && latency(service),
+    incremental && describeIncremental(incremental),
+    delta && describeDelta(delta),
+  ];
   return [
     `Taken ${date}, median of ${runs}, database of ${fixed(bytes / 1e6, 0)} MB.`,
     `Machine: ${machine.join('; ')}. Store: ${store}, on the same machine and disk.`,
     `Load average (1 min) before and after each round: ${loads.map((load) => fixed(load)).join(', ')}.`,
-    '',
+    ...sections.filter(Boolean).flatMap((lines) => ['', ...lines]),
+  ].join('\n');
+}
+
+function competition(rows, contenders, bytes) {
+  const own = rows[0];
+  return [
     'How many times as long as Eider each tool takes (above 1: Eider is faster):',
     '',
     table(
@@ -27,13 +39,7 @@ export function report({ date, machine, store, bytes, runs, loads, contenders, r
     ),
     '',
     ...contenders.map(({ name, about }) => `- ${name}: ${about}`),
-    '',
-    ...memory(service, own),
-    '',
-    ...latency(service),
-    ...(incremental === undefined ? [] : ['', ...describeIncremental(incremental)]),
-    ...(delta === undefined ? [] : ['', ...describeDelta(delta)]),
-  ].join('\n');
+  ];
 }
 
 function summarize(name, { backup, restore }) {

@@ -22,6 +22,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: '1' },
     database: { type: 'string' },
     folder: { type: 'string', default: tmpdir() },
+    only: { type: 'string', default: 'full,commits,incremental,delta' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -37,6 +38,12 @@ const runs = Number(options.runs);
 if (!Number.isInteger(runs) || runs < 1) throw new Error('--runs is a number from 1 on');
 if (options.store !== 's3' && options.store !== 'folder') throw new Error('--store is s3 or folder');
 
+/** Of what is measured only these parts. */
+const parts = new Set(options.only.split(','));
+for (const part of parts) {
+  if (!['full', 'commits', 'incremental', 'delta'].includes(part)) throw new Error(`--only knows no ${part}`);
+}
+
 const folder = await mkdtemp(join(options.folder, 'eider-bench-'));
 let store;
 try {
@@ -49,7 +56,7 @@ try {
 
   const all = contenders(options.peers?.split(',').filter(Boolean), store);
   const results = new Map(all.map(({ name }) => [name, { backup: [], restore: [], stored: [] }]));
-  for (let round = 0; round < runs; round++) {
+  for (let round = 0; round < (parts.has('full') ? runs : 0); round++) {
     // Each round begins with another tool, so that none always has the warmest or the emptiest store.
     const order = all.map((_, index) => all[(index + round) % all.length]);
     for (const contender of order) {
@@ -62,17 +69,13 @@ try {
     }
     loads.push(loadavg()[0]);
   }
-  const service = await serve(database, all);
+  const service = parts.has('commits') ? await serve(database, all) : undefined;
   const { seed } = options;
+  const measured = { database, contenders: all, store, folder, seed, runs, say };
   // The changes are made to tables of a database that was made here.
-  const incremental =
-    options.database === undefined
-      ? await measureIncremental({ database, contenders: all, store, folder, seed, runs, say })
-      : undefined;
-  const delta =
-    options.database === undefined
-      ? await measureDelta({ database, contenders: all, store, folder, seed, runs, say })
-      : undefined;
+  const changes = (part) => parts.has(part) && options.database === undefined;
+  const incremental = changes('incremental') ? await measureIncremental(measured) : undefined;
+  const delta = changes('delta') ? await measureDelta(measured) : undefined;
   const outcome = {
     date: new Date().toISOString(),
     machine,
@@ -81,13 +84,13 @@ try {
     runs,
     loads,
     contenders: all,
-    results,
+    results: parts.has('full') ? results : undefined,
     service,
     incremental,
     delta,
   };
   process.stdout.write(
-    `${options.json ? JSON.stringify({ ...outcome, results: [...results] }, null, 2) : report(outcome)}\n`,
+    `${options.json ? JSON.stringify({ ...outcome, results: outcome.results && [...results] }, null, 2) : report(outcome)}\n`,
   );
 } finally {
   await store?.stop();
