@@ -70,7 +70,7 @@ specs=("$@")
 # legs make all of them: here it matters that the store is another one.
 unset CI
 export TEST_STORE=external
-export SHIPPING_ROUNDS=${SHIPPING_ROUNDS:-40} CRASH_ROUNDS=${CRASH_ROUNDS:-10} WRITER_ROUNDS=${WRITER_ROUNDS:-12}
-export STOP_ROUNDS=${STOP_ROUNDS:-2} HISTORY_STEPS=${HISTORY_STEPS:-20}
+export SHIPPING_ROUNDS=${SHIPPING_ROUNDS:-20} CRASH_ROUNDS=${CRASH_ROUNDS:-10} WRITER_ROUNDS=${WRITER_ROUNDS:-8}
+export STOP_ROUNDS=${STOP_ROUNDS:-1} HISTORY_STEPS=${HISTORY_STEPS:-20}
 [ -e dist/main.js ] || npm run --silent build
 node --experimental-vm-modules node_modules/jest/bin/jest.js --runTestsByPath "${specs[@]}"

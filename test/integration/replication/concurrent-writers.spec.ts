@@ -88,7 +88,8 @@ describe.each(ADAPTERS)('four writers at once, shipped to a %s', (adapter: Adapt
       order.forEach(({ held }, at) =>
         held.forEach((n, w) => expect(n).toBeGreaterThanOrEqual(order[at - 1]?.held[w] ?? 0)),
       );
-      for (const { position, acknowledged } of durable.slice(IN_EVERY_WAY ? 0 : -2)) {
+      const looked = IN_EVERY_WAY ? durable.filter((_, n) => n % 5 === 0) : durable.slice(-2);
+      for (const { position, acknowledged } of looked) {
         const held = await withRestored(core, { position }, (query) => checkRestored(writers, query));
         held.forEach((n, w) => expect(n).toBeGreaterThanOrEqual(acknowledged[w] ?? 0));
       }
