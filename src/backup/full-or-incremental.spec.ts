@@ -72,6 +72,9 @@ describe('a backup', () => {
     };
     expect(reasonForFull(worn, rules, soon)).toMatch(/less than half/);
     expect(reasonForFull({ ...worn, worn: new Set([ADDED.key]) }, rules, soon)).toBeUndefined();
+    const many = { ...facts, manifest: { ...base, packs: Array.from({ length: 350 }, () => FULL) } };
+    expect(reasonForFull(many, rules, soon)).toMatch(/350 packs/);
+    expect(reasonForFull({ ...many, worn: new Set([ADDED.key]) }, rules, soon)).toMatch(/less than half/);
   });
 
   it('is never full by age where that is turned off', () => {

@@ -119,6 +119,16 @@ export class Site {
     await this.store().put(key, bytes);
   }
 
+  /** What a machine that has only the repository gets of a backup, in the words of `contentOf`. */
+  async restored(backup: Manifest, machine: string): Promise<string[]> {
+    const other = this.core(machine);
+    await other.offline.toFile(await other.restores.find({ backup: backup.name }), other.database.path);
+    await other.open();
+    const content = await contentOf(other);
+    await other.close();
+    return content;
+  }
+
   async remove(): Promise<void> {
     for (const core of this.#cores) await core.close().catch(() => {});
     await this.behind?.stop();

@@ -26,16 +26,6 @@ async function begin(adapter: Adapter, env: Record<string, string> = {}): Promis
   );
 }
 
-/** What a machine that has only the repository gets. */
-async function restored(backup: Manifest, machine: string): Promise<string[]> {
-  const other = site.core(machine);
-  await other.offline.toFile(await other.restores.find({ backup: backup.name }), other.database.path);
-  await other.open();
-  const content = await contentOf(other);
-  await other.close();
-  return content;
-}
-
 describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
   beforeEach(async () => begin(adapter));
   afterEach(async () => site.remove());
@@ -54,7 +44,7 @@ describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
     expect(info?.size).toBeLessThan(BLOCK_SIZE);
     expect(added.bytes.added).toBeLessThan(BLOCK_SIZE);
     expect(added.bytes.stored).toBeGreaterThan(full.bytes.stored * 0.9);
-    expect(await restored(added, 'second')).toEqual(content);
+    expect(await site.restored(added, 'second')).toEqual(content);
     expect(await core.verify.verify(added.name)).toMatchObject({ ok: true });
   });
 
@@ -65,7 +55,7 @@ describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
     const after = [...(await core.repository.list()).objects.keys()].filter((key) => !before.has(key));
     expect(after).toEqual([`${again.name}.json`]);
     expect(again).toMatchObject({ kind: 'incremental', packs: full.packs, extents: full.extents, bytes: { added: 0 } });
-    expect(await restored(again, 'second')).toEqual(await contentOf(core));
+    expect(await site.restored(again, 'second')).toEqual(await contentOf(core));
   });
 
   it('of a chain restores without those before it, whose manifests may be gone', async () => {
@@ -85,7 +75,7 @@ describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
     }
     expect(chain.map(({ kind }) => kind)).toEqual(['full', ...Array<string>(4).fill('incremental')]);
     for (const manifest of chain) {
-      expect(await restored(manifest, `of-${manifest.name}`)).toEqual(content.get(manifest.name));
+      expect(await site.restored(manifest, `of-${manifest.name}`)).toEqual(content.get(manifest.name));
     }
     // Retention leaves the newest one, and the packs that it needs.
     const other = site.core('janitor', { R2_BACKUP_RETENTION_DAYS: '1' });
@@ -97,7 +87,7 @@ describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
     expect(listing.backups.map(({ name }) => name)).toEqual([newest.name]);
     expect(listing.foreign).toEqual([]);
     for (const { key, length } of newest.packs) expect(listing.objects.get(key)?.size).toBe(length);
-    expect(await restored(newest, 'last')).toEqual(content.get(newest.name));
+    expect(await site.restored(newest, 'last')).toEqual(content.get(newest.name));
     // When it goes, too, so do the packs of those that went before.
     await core.write("INSERT INTO words VALUES ('a new full backup')");
     const full = await backUp(core, { full: true });
@@ -111,7 +101,7 @@ describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
       [`${full.name}.duckdb.zst`, `${full.name}.json`, 'repository.json'].toSorted(),
     );
     expect((await other.repository.list()).pending.size).toBe(0);
-    expect(await restored(full, 'very-last')).toEqual(await contentOf(core));
+    expect(await site.restored(full, 'very-last')).toEqual(await contentOf(core));
   });
 
   it('takes the log along where a transaction keeps it from being folded', async () => {
@@ -124,7 +114,7 @@ describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
       await session.run("UPDATE guests SET note = md5('1') WHERE id = 1");
     });
     expect(manifest).toMatchObject({ kind: 'incremental', wal: { length: expect.any(Number) } });
-    expect(await restored(manifest!, 'second')).toEqual(await contentOf(core));
+    expect(await site.restored(manifest!, 'second')).toEqual(await contentOf(core));
   });
 
   it('goes on after a restore of an older one', async () => {
@@ -138,7 +128,7 @@ describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
     const next = await backUp(core);
     expect(next).toMatchObject({ kind: 'incremental' });
     expect(next.bytes.added).toBeLessThan(full.bytes.added / 2);
-    expect(await restored(next, 'second')).toEqual(after);
+    expect(await site.restored(next, 'second')).toEqual(after);
   });
 
   it('builds on block tables beside the database, and fetches them where those are damaged or gone', async () => {
@@ -156,7 +146,7 @@ describe.each(ADAPTERS)('an incremental backup in a %s', (adapter) => {
       expect(readdirSync(cache)).toEqual(next.extents.map(({ sha256 }) => `${sha256}.jsonl.zst`));
     }
     const last = await backUp(core, { trigger: 'manual' });
-    expect(await restored(last, 'second')).toEqual(await contentOf(core));
+    expect(await site.restored(last, 'second')).toEqual(await contentOf(core));
   });
 });
 
@@ -271,7 +261,7 @@ describe('a backup that cannot build on the newest one', () => {
     const next = await backUp(core, { trigger: 'manual' });
     expect(next).toMatchObject({ kind: 'incremental', extents: first.extents });
     for (const manifest of [first, next]) {
-      expect(await restored(manifest, `of-${manifest.name}`)).toEqual(await contentOf(core));
+      expect(await site.restored(manifest, `of-${manifest.name}`)).toEqual(await contentOf(core));
     }
   });
 
@@ -281,7 +271,7 @@ describe('a backup that cannot build on the newest one', () => {
     for (const { key } of first.extents) await core.store.delete(key);
     const next = await backUp(core, { trigger: 'manual' });
     expect(next.kind).toBe('full');
-    expect(await restored(next, 'second')).toEqual(await contentOf(core));
+    expect(await site.restored(next, 'second')).toEqual(await contentOf(core));
   });
 
   it('is full where its manifest is damaged', async () => {
@@ -296,7 +286,7 @@ describe('a backup that cannot build on the newest one', () => {
     await core.store.delete(first.packs[0]!.key);
     const next = await backUp(core, { trigger: 'manual' });
     expect(next.kind).toBe('full');
-    expect(await restored(next, 'second')).toEqual(await contentOf(core));
+    expect(await site.restored(next, 'second')).toEqual(await contentOf(core));
   });
 
   it('is full where compression was turned off, and incremental again after that', async () => {
@@ -308,7 +298,7 @@ describe('a backup that cannot build on the newest one', () => {
     const next = await backUp(core);
     expect(next).toMatchObject({ kind: 'incremental', packs: [{ key: `${next.name}.blocks` }, {}] });
     expect(next.packs[0]!.length % BLOCK_SIZE).toBe(12_288);
-    expect(await restored(next, 'second')).toEqual(await contentOf(core));
+    expect(await site.restored(next, 'second')).toEqual(await contentOf(core));
   });
 
   it('is full after R2_FULL_BACKUP_DAYS', async () => {

@@ -16,15 +16,6 @@ async function rewrite(tables: readonly string[]): Promise<void> {
   await core.write(...tables.map((table) => `CREATE OR REPLACE TABLE ${table} AS ${TEXT}`));
 }
 
-async function restored(backup: Manifest, machine: string): Promise<string[]> {
-  const other = site.core(machine);
-  await other.offline.toFile(await other.restores.find({ backup: backup.name }), other.database.path);
-  await other.open();
-  const content = await contentOf(other);
-  await other.close();
-  return content;
-}
-
 const keysOf = ({ packs }: Manifest): string[] => packs.map(({ key }) => key);
 
 describe.each(ADAPTERS)('a pack of which little is still used, in a %s', (adapter) => {
@@ -57,7 +48,7 @@ describe.each(ADAPTERS)('a pack of which little is still used, in a %s', (adapte
     expect(keysOf(next)).not.toContain(worn);
     // The large table is not stored again.
     expect(next.bytes.added).toBeLessThan(before.bytes.stored / 10);
-    expect(await restored(next, 'second')).toEqual(content);
+    expect(await site.restored(next, 'second')).toEqual(content);
     expect(await core.verify.verify(next.name)).toMatchObject({ ok: true });
 
     // Nothing is left to store again.
@@ -69,7 +60,7 @@ describe.each(ADAPTERS)('a pack of which little is still used, in a %s', (adapte
     await core.retention.run();
     await site.core('later', {}, { clock: new TestClock(new Date(Date.now() + 5 * DAY_MS)) }).retention.run();
     expect((await core.repository.list()).objects.has(worn)).toBe(false);
-    expect(await restored(last, 'third')).toEqual(content);
+    expect(await site.restored(last, 'third')).toEqual(content);
   });
 
   it('stays where somebody waits for the backup', async () => {
