@@ -82,11 +82,18 @@ describe('a file of more than one extent', () => {
     expect(next.contents.packs).toEqual(new Set(['full.duckdb.zst', 'next.blocks.zst']));
     expect(next.contents.length).toBeLessThan(1_000);
     expect(next.contents.header).toEqual(header);
-    const frames = (await repository.extents.cached({ ...manifest, extents: next.extents }, 1))?.frames ?? [];
-    expect(frames.map(({ pack: where }) => where)).toEqual([
+    const changed = await repository.extents.cached({ ...manifest, extents: next.extents }, 1);
+    // Its own, although its last block is the base's.
+    expect(changed?.by).toBe('next');
+    expect(changed?.frames.map(({ pack: where }) => where)).toEqual([
       'next.blocks.zst',
       ...Array<string>(39).fill('full.duckdb.zst'),
     ]);
+
+    // What counts as not there is stored again, the headers too.
+    const left = await pack('left.blocks.zst', base.without(new Set(['full.duckdb.zst'])));
+    expect(left.contents.packs).toEqual(new Set(['left.blocks.zst']));
+    expect(left.contents.header?.pack).toBe('left.blocks.zst');
 
     // A file that became shorter has the blocks that it has.
     const shorter = await pack('shorter.blocks.zst', base, BLOCKS_PER_EXTENT - 1);
